@@ -1,0 +1,42 @@
+/* refine.h - from cells to pixels, with the frame's own edges.
+ *
+ * Brings an hf_cells to full resolution: soft labels refined against the
+ * picture (guided filter), and the coordinate field. Where the warped drawn
+ * frame already explains the pixel (same colour at the coordinate it came
+ * from), the drawn label there is kept as it is, so that an unchanged frame gives
+ * back the mask exactly.
+ */
+#ifndef HF_PROPAGATE_REFINE_H
+#define HF_PROPAGATE_REFINE_H
+
+#include <stdint.h>
+#include "propagate/cells.h"
+
+typedef struct hf_refine hf_refine;
+
+typedef struct hf_refine_params {
+    int   edges;     /* 0: upsample only */
+    int   radius_px; /* guided filter */
+    float epsilon;   /* guided filter, colours in 0..1 */
+} hf_refine_params;
+
+/* One picture with what was drawn on it; borrowed. */
+typedef struct hf_drawn {
+    const uint8_t *rgb; /* [H,W,3] */
+    const uint8_t *ids; /* [H,W] */
+} hf_drawn;
+
+int  hf_refine_open(hf_refine **out, int width, int height, int max_labels,
+                    const hf_refine_params *params, hf_error *err);
+void hf_refine_close(hf_refine **refine);
+
+/*
+ *   soft   f32 [L,H,W]  out: soft labels, sum 1 over L
+ *   xy     f32 [H,W,2]  out: where each pixel came from in the drawn frame, pixels
+ *   cover  f32 [H,W]    out: 0..1, how well the coordinate explains the pixel
+ *   rgb    u8  [H,W,3]  the frame that cells belongs to
+ */
+int hf_refine_run(hf_refine *refine, float *soft, float *xy, float *cover, const hf_cells *cells,
+                  const uint8_t *rgb, const hf_drawn *drawn, hf_error *err);
+
+#endif

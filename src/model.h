@@ -1,0 +1,44 @@
+/* model.h - feature models: a picture in, one descriptor a cell out. */
+#ifndef HF_SRC_MODEL_H
+#define HF_SRC_MODEL_H
+
+#include "src/backend.h"
+
+typedef struct hf_model hf_model;
+
+/* What every model fills in. A model is one struct hf_model_<name> whose first
+ * member is this one; see src/model_classic.c for the pattern. */
+struct hf_model {
+    const char *name;
+    hf_backend *backend;
+    int         stride_px;  /* pixels per cell, both ways */
+    int         n_channels; /* D */
+
+    /* Scratch and constants for pictures of this size, once, before the first
+     * extract. Cells: h = ceil(height / stride), w = ceil(width / stride). */
+    int (*prepare)(hf_model *m, int width, int height, hf_error *err);
+
+    /* Learn what the model wants to know of the drawn frame (whitening, say);
+     * may be NULL. rgb: u8 [H,W,3] in backend memory. */
+    int (*adapt)(hf_model *m, const hf_tensor *rgb, hf_error *err);
+
+    /* features: f32 [h,w,D], unit length in every cell (or all zero);
+     * rgb: u8 [H,W,3]; both in backend memory. Allocates nothing. */
+    int (*extract)(hf_model *m, hf_tensor *features, const hf_tensor *rgb, hf_error *err);
+
+    void (*close)(hf_model *m); /* frees m too */
+};
+
+/* Open by name ("classic"). The backend must outlive the model.
+ * Returns HF_EMODEL for an unknown name; the text lists the known ones. */
+int  hf_model_open(hf_model **out, hf_backend *be, const char *name, hf_error *err);
+void hf_model_close(hf_model **m);
+
+/* Names and one-line descriptions of the models of this build; NULL-terminated by name. */
+typedef struct hf_model_info {
+    const char *name;
+    const char *what;
+} hf_model_info;
+const hf_model_info *hf_model_list(void);
+
+#endif
