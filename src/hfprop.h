@@ -1,7 +1,124 @@
-/* hfprop.h - the public API, in pipeline order. */
+/* hfprop.h - the public API: carry a mask or a painted edit through a video.
+ *
+ *     hf_session_params p = HF_SESSION_DEFAULTS;
+ *     p.width = 854, p.height = 480;
+ *     hf_session_open(&s, &p, &err);
+ *     hf_session_add_key(s, &(hf_key){ .frame = 0, .rgb = first, .ids = mask }, &err);
+ *     hf_session_follow(s, 0, &err);
+ *     while (next_frame(rgb))
+ *         hf_session_step(s, &result, rgb, &err);    result.ids is the mask of this frame
+ *     hf_session_close(&s);
+ *
+ * Pictures are host memory, rows packed, top row first, in displayed orientation:
+ * rgb u8 [H,W,3], ids u8 [H,W] (0 = background), rgba u8 [H,W,4] with straight
+ * (not premultiplied) alpha. Functions return HF_OK or a negative hf_status and
+ * describe the failure in err, which may be NULL. A session is used by one
+ * thread at a time; several sessions may live side by side.
+ */
 #ifndef HFPROP_H
 #define HFPROP_H
 
-#include "src/error.h"
+#include <stdint.h>
+#include "error.h"
+
+#define HF_MAX_LABELS 256 /* ids 0..255 */
+
+typedef enum hf_match_mode {
+    HF_MATCH_AUTO,    /* what scores higher for the model: context for classic */
+    HF_MATCH_FIRST,   /* every frame against the drawn frame only, exact at full resolution */
+    HF_MATCH_CONTEXT  /* drawn frame + recent frames, k votes in a window */
+} hf_match_mode;
+
+/* 0 in a number means "the default of the model and mode". */
+typedef struct hf_session_params {
+    int           width, height; /* of every picture of the session */
+    const char   *model;         /* NULL: "classic" */
+    const char   *device;        /* NULL or "auto", "cpu", "ref" */
+    int           n_threads;     /* 0: one a processor */
+    int           size;          /* shorter side that features are computed at; 0: min(480, own) */
+    hf_match_mode match;
+    int           n_recent;      /* context: recent frames kept beside the drawn one */
+    int           k;             /* context: votes a cell */
+    int           radius_cells;  /* context: window */
+    float         temperature;   /* context: of the vote; first: of the splat */
+    int           refine;        /* 1: refine edges against the frame, -1: do not, 0: default (on) */
+    int           grow_px;       /* grow (or, negative, shrink) every object */
+    float         feather_px;    /* soften the matte's edge by a Gaussian of this sigma */
+    int           despeckle_px;  /* drop specks of fewer pixels */
+    int           fill_holes_px; /* fill enclosed holes of fewer pixels */
+} hf_session_params;
+
+#define HF_SESSION_DEFAULTS { .match = HF_MATCH_AUTO }
+
+/* A drawn frame. The session copies what it needs. */
+typedef struct hf_key {
+    int64_t        frame; /* its number in the video */
+    const uint8_t *rgb;   /* the frame */
+    const uint8_t *ids;   /* object ids, or NULL */
+    const uint8_t *edit;  /* rgba painted over the frame, or NULL */
+} hf_key;
+
+typedef struct hf_session hf_session;
+typedef struct hf_cells   hf_cells; /* one frame followed from one key, before pixels: small */
+
+/* What is known of one frame. Everything belongs to the session and stays as
+ * it is until the next render or step. */
+typedef struct hf_result {
+    const uint8_t *ids;      /* [H,W] object ids; of the key's ids only */
+    const uint8_t *alpha;    /* [H,W] soft union of all objects, 0..255: the matte */
+    const uint8_t *soft;     /* [n_ids,H,W] soft matte of each object, in the order of `used` */
+    const uint8_t *edit;     /* rgba of the carried edit, or NULL if no key has one */
+    const float   *xy;       /* [H,W,2] where each pixel came from in the nearest key, pixels */
+    const float   *cover;    /* [H,W] 0..1, how far that can be trusted */
+    int            n_ids;    /* objects */
+    uint8_t        used[HF_MAX_LABELS];    /* their ids, ascending */
+    int64_t        area_px[HF_MAX_LABELS]; /* by id */
+    float          mean_cover;
+    float          mean_similarity;
+} hf_result;
+
+/* Everything is allocated here and in add_key; never in track, render or step. */
+int  hf_session_open(hf_session **out, const hf_session_params *params, hf_error *err);
+void hf_session_close(hf_session **session);
+
+/* Bytes the session holds, or would hold with this many objects; for --dry-run. */
+int64_t hf_session_bytes(const hf_session_params *params, int n_ids, int n_keys, int has_edit);
+
+/* Keys may be added in any order, all before the first follow. Their number is the order of adding. */
+int hf_session_add_key(hf_session *session, const hf_key *key, hf_error *err);
+
+/* Start to follow key number `key`: the next track is the frame beside it, on either side. */
+int hf_session_follow(hf_session *session, int key, hf_error *err);
+
+/* Follow into the next frame away from the key. cells may be NULL. */
+int hf_session_track(hf_session *session, hf_cells *cells, const uint8_t *rgb, hf_error *err);
+
+/* Bring one frame to pixels from n followed keys, blended by weight (nearer key, more weight).
+ * In HF_MATCH_FIRST mode `cells` is NULL: the frame is matched with the key here. */
+typedef struct hf_followed {
+    int             key;
+    const hf_cells *cells;
+    float           weight; /* > 0 */
+} hf_followed;
+int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb,
+                      const hf_followed *followed, int n, hf_error *err);
+
+/* The drawn frame itself: what was drawn, exactly. */
+int hf_session_render_key(hf_session *session, hf_result *result, int key, hf_error *err);
+
+/* track and render in one: the usual loop with one key. */
+int hf_session_step(hf_session *session, hf_result *result, const uint8_t *rgb, hf_error *err);
+
+/* 1 if the session needs cells from track (context), 0 if render does all (first). */
+int hf_session_needs_tracking(const hf_session *session);
+
+int  hf_session_cells_new(hf_session *session, hf_cells **out, hf_error *err);
+void hf_cells_free(hf_cells **cells);
+
+/* State of the followed key, for going on later: add the same keys, follow the same key, load. */
+int hf_session_save(const hf_session *session, const char *path, hf_error *err);
+int hf_session_load(hf_session *session, const char *path, hf_error *err);
+
+const char *hf_version(void);
 
 #endif
