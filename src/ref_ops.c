@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "propagate/cosine_dense.h"
+#include "propagate/splat.h"
+
 static void *ref_alloc(hf_backend *be, size_t bytes)
 {
     (void)be;
@@ -64,4 +67,6 @@ void hf_ref_fill(hf_backend *be)
         .copy = ref_copy,
         .sync = ref_sync,
     };
+    hf_splat_ref_fill(be);
+    hf_cosine_dense_ref_fill(be);
 }
