@@ -42,8 +42,8 @@ static double sample(const float *map, int w, int64_t D, axis y, axis x, int64_t
     return top + (double)y.f * (low - top);
 }
 
-static int cosine_ref(hf_backend *be, const hf_tensor *cosine, const hf_tensor *a,
-                      const hf_tensor *b, hf_error *err)
+int hf_ref_cosine_dense(hf_backend *be, const hf_tensor *cosine, const hf_tensor *a,
+                        const hf_tensor *b, hf_error *err)
 {
     int H = (int)cosine->shape[0], W = (int)cosine->shape[1];
     int h = (int)a->shape[0], w = (int)a->shape[1];
@@ -128,8 +128,8 @@ static void cosine_band(float *cosine, const hf_tensor *a, const hf_tensor *b, i
     }
 }
 
-static int cosine_cpu(hf_backend *be, const hf_tensor *cosine, const hf_tensor *a,
-                      const hf_tensor *b, hf_error *err)
+int hf_cpu_cosine_dense(hf_backend *be, const hf_tensor *cosine, const hf_tensor *a,
+                        const hf_tensor *b, hf_error *err)
 {
     int H = (int)cosine->shape[0], W = (int)cosine->shape[1], h = (int)a->shape[0];
 
@@ -139,14 +139,4 @@ static int cosine_cpu(hf_backend *be, const hf_tensor *cosine, const hf_tensor *
     for (int i = 0; i < h; i++)
         cosine_band(cosine->data, a, b, i, H, W);
     return HF_OK;
-}
-
-void hf_cosine_dense_ref_fill(hf_backend *be)
-{
-    be->ops.cosine_dense = cosine_ref;
-}
-
-void hf_cosine_dense_cpu_fill(hf_backend *be)
-{
-    be->ops.cosine_dense = cosine_cpu;
 }

@@ -17,7 +17,9 @@
  *
  * Exactly 1 within rounding (1e-6) where a and b are equal and not zero. Always HF_OK.
  */
-void hf_cosine_dense_ref_fill(hf_backend *be);
-void hf_cosine_dense_cpu_fill(hf_backend *be);
+int hf_ref_cosine_dense(hf_backend *be, const hf_tensor *cosine, const hf_tensor *a,
+                        const hf_tensor *b, hf_error *err);
+int hf_cpu_cosine_dense(hf_backend *be, const hf_tensor *cosine, const hf_tensor *a,
+                        const hf_tensor *b, hf_error *err);
 
 #endif

@@ -63,10 +63,9 @@ static void add(const sums *s, int64_t q, int64_t p, float b, float e, const flo
     }
 }
 
-static int splat_ref(hf_backend *be, const hf_tensor *out, const hf_tensor *cover,
-                     const hf_tensor *winner, const hf_tensor *payload, const hf_tensor *match,
-                     const hf_tensor *similarity, const hf_splat_params *params,
-                     const hf_tensor *scratch, hf_error *err)
+int hf_ref_splat(hf_backend *be, const hf_tensor *out, const hf_tensor *cover, const hf_tensor *winner,
+                 const hf_tensor *payload, const hf_tensor *match, const hf_tensor *similarity,
+                 const hf_splat_params *params, const hf_tensor *scratch, hf_error *err)
 {
     hf_splat_io io = { out, cover, winner, payload, match, similarity };
     int w = (int)cover->shape[1], h = (int)cover->shape[0];
@@ -98,9 +97,4 @@ static int splat_ref(hf_backend *be, const hf_tensor *out, const hf_tensor *cove
         for (int64_t c = 0; to.weight[q] > 0.0f && c < C; c++)
             to.out[q * C + c] /= to.weight[q];
     return HF_OK;
-}
-
-void hf_splat_ref_fill(hf_backend *be)
-{
-    be->ops.splat = splat_ref;
 }

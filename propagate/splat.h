@@ -37,7 +37,11 @@ struct hf_splat_params {
 size_t hf_splat_scratch_bytes(int source_width, int source_height, int target_width,
                               int target_height);
 
-void hf_splat_ref_fill(hf_backend *be);
-void hf_splat_cpu_fill(hf_backend *be);
+int hf_ref_splat(hf_backend *be, const hf_tensor *out, const hf_tensor *cover, const hf_tensor *winner,
+                 const hf_tensor *payload, const hf_tensor *match, const hf_tensor *similarity,
+                 const hf_splat_params *params, const hf_tensor *scratch, hf_error *err);
+int hf_cpu_splat(hf_backend *be, const hf_tensor *out, const hf_tensor *cover, const hf_tensor *winner,
+                 const hf_tensor *payload, const hf_tensor *match, const hf_tensor *similarity,
+                 const hf_splat_params *params, const hf_tensor *scratch, hf_error *err);
 
 #endif

@@ -132,10 +132,9 @@ static void row_splat(const plan *s, int y)
                 out[x * s->C + c] /= s->weight[row + x];
 }
 
-static int splat_cpu(hf_backend *be, const hf_tensor *out, const hf_tensor *cover,
-                     const hf_tensor *winner, const hf_tensor *payload, const hf_tensor *match,
-                     const hf_tensor *similarity, const hf_splat_params *params,
-                     const hf_tensor *scratch, hf_error *err)
+int hf_cpu_splat(hf_backend *be, const hf_tensor *out, const hf_tensor *cover, const hf_tensor *winner,
+                 const hf_tensor *payload, const hf_tensor *match, const hf_tensor *similarity,
+                 const hf_splat_params *params, const hf_tensor *scratch, hf_error *err)
 {
     int w = (int)cover->shape[1], h = (int)cover->shape[0];
     size_t n = (size_t)w * h;
@@ -158,9 +157,4 @@ static int splat_cpu(hf_backend *be, const hf_tensor *out, const hf_tensor *cove
     for (int y = 0; y < h; y++)
         row_splat(&s, y);
     return HF_OK;
-}
-
-void hf_splat_cpu_fill(hf_backend *be)
-{
-    be->ops.splat = splat_cpu;
 }

@@ -1,4 +1,5 @@
 /* cpu.c - the `cpu` backend: `ref` with its hot entries replaced. */
+#include "propagate/match_dense.h"
 #include "src/backend.h"
 
 #include "propagate/cosine_dense.h"
@@ -7,6 +8,6 @@
 void hf_cpu_fill(hf_backend *be)
 {
     hf_ref_fill(be);
-    hf_splat_cpu_fill(be);
-    hf_cosine_dense_cpu_fill(be);
+    be->ops.splat = hf_cpu_splat;
+    be->ops.cosine_dense = hf_cpu_cosine_dense;
 }

@@ -3,6 +3,7 @@
  * Written to be read and to be right, never to be fast: other backends are
  * tested against these loops.
  */
+#include "propagate/match_dense.h"
 #include "src/backend.h"
 
 #include <stdlib.h>
@@ -66,7 +67,9 @@ void hf_ref_fill(hf_backend *be)
         .read = ref_read,
         .copy = ref_copy,
         .sync = ref_sync,
+        .match_dense_scratch_bytes = hf_ref_match_dense_scratch_bytes,
+        .match_dense = hf_ref_match_dense,
+        .splat = hf_ref_splat,
+        .cosine_dense = hf_ref_cosine_dense,
     };
-    hf_splat_ref_fill(be);
-    hf_cosine_dense_ref_fill(be);
 }
