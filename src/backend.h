@@ -43,13 +43,11 @@ typedef struct hf_ops {
 
     /* Arithmetic of networks and features: src/ops.h */
 
-    /* Matching and splatting: propagate/match_dense.h, match_context.h, splat.h */
+    /* Matching and splatting: propagate/match_dense.h, match_stay.h, match_context.h, splat.h */
     int (*splat)(hf_backend *be, const hf_tensor *out, const hf_tensor *cover,
                  const hf_tensor *winner, const hf_tensor *payload, const hf_tensor *match,
                  const hf_tensor *similarity, const hf_splat_params *params,
                  const hf_tensor *scratch, hf_error *err);
-    int (*cosine_dense)(hf_backend *be, const hf_tensor *cosine, const hf_tensor *a,
-                        const hf_tensor *b, hf_error *err); /* propagate/cosine_dense.h */
     size_t (*match_dense_scratch_bytes)(hf_backend *be, const hf_tensor *source,
                                         const hf_tensor *target,
                                         const hf_match_dense_params *params);
@@ -57,6 +55,8 @@ typedef struct hf_ops {
                        const hf_tensor *source, const hf_tensor *target,
                        const hf_match_dense_params *params, const hf_tensor *scratch,
                        hf_error *err);
+    int (*match_stay)(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                      const hf_tensor *a, const hf_tensor *b, float tolerance, hf_error *err);
 } hf_ops;
 
 struct hf_backend {

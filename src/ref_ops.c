@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "propagate/cosine_dense.h"
+#include "propagate/match_stay.h"
 #include "propagate/splat.h"
 
 static void *ref_alloc(hf_backend *be, size_t bytes)
@@ -70,6 +70,6 @@ void hf_ref_fill(hf_backend *be)
         .match_dense_scratch_bytes = hf_ref_match_dense_scratch_bytes,
         .match_dense = hf_ref_match_dense,
         .splat = hf_ref_splat,
-        .cosine_dense = hf_ref_cosine_dense,
+        .match_stay = hf_ref_match_stay,
     };
 }

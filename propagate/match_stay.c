@@ -1,4 +1,4 @@
-/* cosine_dense.c - cosine of two upsampled maps at the same pixel, `ref` and `cpu`.
+/* match_stay.c - is a pixel's own place as good as its match? `ref` and `cpu`.
  *
  * The upsampled vector of a pixel is a weighted sum of four cells, so dot products of upsampled
  * vectors are weighted sums of dot products of cells:
@@ -6,7 +6,7 @@
  * `ref` builds the two vectors; `cpu` takes the 4 x 4 products once for each quad of
  * cells, which serve all pixels between the four centres.
  */
-#include "propagate/cosine_dense.h"
+#include "propagate/match_stay.h"
 
 #include <assert.h>
 #include <math.h>
@@ -34,6 +34,20 @@ static float cosine_of(double ab, double aa, double bb)
     return (float)fmin(fmax(ab / (sqrt(aa) * sqrt(bb)), -1.0), 1.0);
 }
 
+/* The matches of one call. */
+typedef struct matches {
+    int32_t *index;
+    float   *similarity, tolerance;
+} matches;
+
+static inline void stay(const matches *m, int64_t p, float cosine)
+{
+    if (cosine < m->similarity[p] - m->tolerance)
+        return;
+    m->index[p] = (int32_t)p;
+    m->similarity[p] = fmaxf(m->similarity[p], cosine);
+}
+
 static double sample(const float *map, int w, int64_t D, axis y, axis x, int64_t d)
 {
     const float *r0 = map + (int64_t)y.i0 * w * D + d, *r1 = map + (int64_t)y.i1 * w * D + d;
@@ -42,12 +56,13 @@ static double sample(const float *map, int w, int64_t D, axis y, axis x, int64_t
     return top + (double)y.f * (low - top);
 }
 
-int hf_ref_cosine_dense(hf_backend *be, const hf_tensor *cosine, const hf_tensor *a,
-                        const hf_tensor *b, hf_error *err)
+int hf_ref_match_stay(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                      const hf_tensor *a, const hf_tensor *b, float tolerance, hf_error *err)
 {
-    int H = (int)cosine->shape[0], W = (int)cosine->shape[1];
+    int H = (int)similarity->shape[0], W = (int)similarity->shape[1];
     int h = (int)a->shape[0], w = (int)a->shape[1];
     int64_t D = a->shape[2];
+    matches m = { index->data, similarity->data, tolerance };
 
     (void)be, (void)err;
     assert(b->shape[0] == h && b->shape[1] == w && b->shape[2] == D);
@@ -59,7 +74,7 @@ int hf_ref_cosine_dense(hf_backend *be, const hf_tensor *cosine, const hf_tensor
             double va = sample(a->data, w, D, ay, ax, d), vb = sample(b->data, w, D, ay, ax, d);
             ab += va * vb, aa += va * va, bb += vb * vb;
         }
-        ((float *)cosine->data)[(int64_t)y * W + x] = cosine_of(ab, aa, bb);
+        stay(&m, (int64_t)y * W + x, cosine_of(ab, aa, bb));
     }
     return HF_OK;
 }
@@ -103,7 +118,7 @@ static double form(const double g[4][4], const double w[4])
 }
 
 /* All pixel rows whose upper cells are row i0; each quad of the row is made once. */
-static void cosine_band(float *cosine, const hf_tensor *a, const hf_tensor *b, int i0, int H, int W)
+static void stay_band(const matches *m, const hf_tensor *a, const hf_tensor *b, int i0, int H, int W)
 {
     int h = (int)a->shape[0], w = (int)a->shape[1];
     int y0 = 0, y1;
@@ -122,21 +137,22 @@ static void cosine_band(float *cosine, const hf_tensor *a, const hf_tensor *b, i
         for (int y = y0; y < y1; y++) {
             double fy = axis_at(y, H, h).f, fx = ax.f;
             double weight[4] = { (1 - fy) * (1 - fx), (1 - fy) * fx, fy * (1 - fx), fy * fx };
-            cosine[(int64_t)y * W + x] = cosine_of(form(q.ab, weight), form(q.aa, weight),
-                                                   form(q.bb, weight));
+            stay(m, (int64_t)y * W + x, cosine_of(form(q.ab, weight), form(q.aa, weight),
+                                                  form(q.bb, weight)));
         }
     }
 }
 
-int hf_cpu_cosine_dense(hf_backend *be, const hf_tensor *cosine, const hf_tensor *a,
-                        const hf_tensor *b, hf_error *err)
+int hf_cpu_match_stay(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                      const hf_tensor *a, const hf_tensor *b, float tolerance, hf_error *err)
 {
-    int H = (int)cosine->shape[0], W = (int)cosine->shape[1], h = (int)a->shape[0];
+    int H = (int)similarity->shape[0], W = (int)similarity->shape[1], h = (int)a->shape[0];
+    matches m = { index->data, similarity->data, tolerance };
 
     (void)err;
     assert(a->shape[0] == b->shape[0] && a->shape[1] == b->shape[1] && a->shape[2] == b->shape[2]);
 #pragma omp parallel for schedule(dynamic, 2) num_threads(be->n_threads)
     for (int i = 0; i < h; i++)
-        cosine_band(cosine->data, a, b, i, H, W);
+        stay_band(&m, a, b, i, H, W);
     return HF_OK;
 }
