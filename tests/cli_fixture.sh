@@ -7,7 +7,6 @@ hfprop=$(readlink -f "$1")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/hfprop-cli-XXXXXX")
 trap 'cd /; rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
-# Leaks of third-party libraries are not what these tests look for; ours are.
 n_passed=0 n_failed=0 n_skipped=0
 
 if ! command -v ffmpeg >/dev/null; then
@@ -27,8 +26,10 @@ finish() {
 
 make() { ffmpeg -nostdin -v error -y -f lavfi "$@" </dev/null || fail "fixture: $*"; }
 
-# A disc of texture that moves over another texture: trackable, and cheap to make.
-scene="nullsrc=s=64x48:r=10,geq=lum='if(lt(hypot(X-20-2*N,Y-24),12),180+40*sin(X-2*N)*cos(Y),70+30*sin(X*1.3)*sin(Y*0.9))':cb='if(lt(hypot(X-20-2*N,Y-24),12),90,140)':cr='if(lt(hypot(X-20-2*N,Y-24),12),170,110)'"
+# A disc of texture that moves over another texture: trackable, and cheap to make. Its middle
+# in frame N is at x = 32 - 12 cos(0.12 N).
+disc() { echo "lt(hypot(X-32+12*cos(0.12*$1),Y-24),12)"; }
+scene="nullsrc=s=64x48:r=10,geq=lum='if($(disc N),180+40*sin(X+12*cos(0.12*N))*cos(Y),70+30*sin(X*1.3)*sin(Y*0.9))':cb='if($(disc N),90,140)':cr='if($(disc N),170,110)'"
 
 # $1 name, $2 frames, the rest: more options of ffmpeg.
 video() {
@@ -39,7 +40,7 @@ video() {
 
 # A gray mask of the disc in frame $2.
 mask() {
-    make -i "nullsrc=s=64x48:r=10,format=gray,geq=lum='if(lt(hypot(X-20-2*$2,Y-24),12),255,0)'" -frames:v 1 "$1"
+    make -i "nullsrc=s=64x48:r=10,format=gray,geq=lum='if($(disc $2),255,0)'" -frames:v 1 "$1"
 }
 
 # Number of frames that decode.

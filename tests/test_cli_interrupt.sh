@@ -1,10 +1,11 @@
 # test_cli_interrupt.sh HFPROP - Ctrl-C, --resume, kill -9.
 . "$(dirname "$0")/cli_fixture.sh"
 
-n=60
-make -i "$scene" -f lavfi -i sine=440 -t 6 -pix_fmt yuv420p -c:v libx264 -g 12 -c:a aac clip.mp4
-make -i "nullsrc=s=64x48:r=10,format=gray,geq=lum='if(lt(hypot(X-20,Y-24),12),255,0)'" -frames:v 1 mask.png
-make -i "nullsrc=s=64x48:r=10,format=gray,geq=lum='if(lt(hypot(X-60,Y-24),12),255,0)'" -frames:v 1 mask20.png
+# Long enough that the run is still going when the signal comes.
+n=240
+make -i "$scene" -f lavfi -i sine=440 -t 24 -pix_fmt yuv420p -c:v libx264 -g 12 -c:a aac clip.mp4
+mask mask.png 0
+mask mask20.png 20
 
 # Wait until the log tells of $1 frames, then send signal $2 to the run.
 interrupt_after() {
@@ -23,8 +24,7 @@ in_pieces() {
     shift 2
     "$hfprop" clip.mp4 "$@" -o "$name-whole.mkv" --codec ffv1 --render overlay --masks "$name-whole" -q || fail "$name: whole run"
     rm -f log.json
-    # A reader slower than the run makes sure that it is still going when the signal comes.
-    HFPROP_TEST_DELAY_MS=20 "$hfprop" clip.mp4 "$@" -o "$name.mkv" --codec ffv1 --render overlay --masks "$name" -q --log-json log.json 2>stderr.txt &
+    "$hfprop" clip.mp4 "$@" -o "$name.mkv" --codec ffv1 --render overlay --masks "$name" -q --log-json log.json 2>stderr.txt &
     pid=$!
     if ! interrupt_after "$stop" INT; then
         fail "$name: the run was over before the signal"
@@ -53,9 +53,8 @@ in_pieces backward 5 --mask 20=mask20.png
 in_pieces first 10 --mask mask.png --match first
 
 # Other settings do not fit.
-"$hfprop" clip.mp4 --mask mask.png -o other.mp4 -q --log-json log.json 2>/dev/null
-rm -f log.json other.mp4
-HFPROP_TEST_DELAY_MS=20 "$hfprop" clip.mp4 --mask mask.png -o other.mp4 -q --log-json log.json 2>/dev/null &
+rm -f log.json
+"$hfprop" clip.mp4 --mask mask.png -o other.mp4 -q --log-json log.json 2>/dev/null &
 pid=$!
 interrupt_after 5 INT
 wait $pid
@@ -65,7 +64,7 @@ wait $pid
 
 # kill -9 leaves no file with the final name.
 rm -f log.json
-HFPROP_TEST_DELAY_MS=20 "$hfprop" clip.mp4 --mask mask.png -o killed.mp4 --masks killed -q --log-json log.json 2>/dev/null &
+"$hfprop" clip.mp4 --mask mask.png -o killed.mp4 --masks killed -q --log-json log.json 2>/dev/null &
 pid=$!
 interrupt_after 5 KILL
 wait $pid 2>/dev/null
@@ -79,7 +78,7 @@ done
 
 # Two signals end at once.
 rm -f log.json
-HFPROP_TEST_DELAY_MS=200 "$hfprop" clip.mp4 --mask mask.png -o twice.mp4 -q --log-json log.json 2>/dev/null &
+"$hfprop" clip.mp4 --mask mask.png -o twice.mp4 -q --log-json log.json 2>/dev/null &
 pid=$!
 interrupt_after 3 INT
 kill -INT $pid 2>/dev/null
