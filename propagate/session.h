@@ -21,13 +21,6 @@
 
 #define HF_MAX_SIDE 32768
 
-#ifndef HF_CONTEXT_DEFAULTS
-#define HF_CONTEXT_DEFAULTS { .n_recent = 7, .k = 5, .radius_cells = 12, .temperature = 0.1f }
-#endif
-#ifndef HF_REFINE_DEFAULTS
-#define HF_REFINE_DEFAULTS { .edges = 1, .radius_px = 8, .epsilon = 1e-3f }
-#endif
-void hf_context_cells(const hf_context *context, int *h, int *w, int *stride_px);
 
 /* A drawn frame. `labels` holds the ids as given until the keys are complete, labels after. */
 typedef struct hf_session_key {

@@ -76,13 +76,14 @@ int hf_session_cells_new(hf_session *session, hf_cells **out, hf_error *err)
     if (!s->context)
         return hf_fail(err, HF_EARG, "cells: match mode first tracks nothing, render does it all");
     int h, w, stride;
-    hf_context_cells(s->context, &h, &w, &stride);
+    hf_context_cells_shape(s->context, &h, &w, &stride);
     return hf_cells_new(out, h, w, stride * s->factor, s->n_labels, err);
 }
 
 /* From working pixels to pixels: the middle of a square of f pixels is (f - 1) / 2 further. */
-static void scale_coordinates(hf_cells *cells, int factor)
+static void scale_cells(hf_cells *cells, int factor)
 {
+    cells->stride_px *= factor;
     float f = (float)factor, middle = (f - 1.0f) / 2.0f;
     for (int64_t i = 0; factor > 1 && i < (int64_t)2 * cells->h * cells->w; i++)
         cells->xy[i] = cells->xy[i] * f + middle;
@@ -97,8 +98,8 @@ int hf_session_track(hf_session *session, hf_cells *cells, const uint8_t *rgb, h
         return HF_OK;
     hf_cells *to = cells ? cells : s->cells;
     omp_set_num_threads(s->backend->n_threads);
+    to->stride_px /= s->factor;
     int rc = hf_context_step(s->context, to, hf_session_shrink(s, rgb), err);
-    if (rc >= 0)
-        scale_coordinates(to, s->factor);
+    scale_cells(to, s->factor);
     return rc;
 }
