@@ -3,12 +3,12 @@
  * Written to be read and to be right, never to be fast: other backends are
  * tested against these loops.
  */
-#include "propagate/match_dense.h"
 #include "src/backend.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "propagate/match_dense.h"
 #include "propagate/match_stay.h"
 #include "propagate/splat.h"
 
