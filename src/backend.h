@@ -42,6 +42,10 @@ typedef struct hf_ops {
     /* Arithmetic of networks and features: src/ops.h */
 
     /* Matching and splatting: propagate/match_dense.h, match_context.h, splat.h */
+    int (*match_context)(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                         const hf_tensor *target, const hf_tensor *reference,
+                         const hf_tensor *shift, const hf_match_context_params *params,
+                         hf_error *err);
 } hf_ops;
 
 struct hf_backend {

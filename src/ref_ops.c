@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "propagate/match_context.h"
+
 static void *ref_alloc(hf_backend *be, size_t bytes)
 {
     (void)be;
@@ -63,5 +65,6 @@ void hf_ref_fill(hf_backend *be)
         .read = ref_read,
         .copy = ref_copy,
         .sync = ref_sync,
+        .match_context = hf_ref_match_context,
     };
 }
