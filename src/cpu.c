@@ -1,4 +1,5 @@
 /* cpu.c - the `cpu` backend: `ref` with its hot entries replaced. */
+#include "propagate/match_context.h"
 #include "propagate/match_dense.h"
 #include "propagate/match_stay.h"
 #include "propagate/splat.h"
@@ -11,4 +12,5 @@ void hf_cpu_fill(hf_backend *be)
     be->ops.match_dense = hf_cpu_match_dense;
     be->ops.match_stay = hf_cpu_match_stay;
     be->ops.splat = hf_cpu_splat;
+    be->ops.match_context = hf_cpu_match_context;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "propagate/match_context.h"
 #include "propagate/match_dense.h"
 #include "propagate/match_stay.h"
 #include "propagate/splat.h"
@@ -71,5 +72,6 @@ void hf_ref_fill(hf_backend *be)
         .match_dense = hf_ref_match_dense,
         .splat = hf_ref_splat,
         .match_stay = hf_ref_match_stay,
+        .match_context = hf_ref_match_context,
     };
 }
