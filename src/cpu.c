@@ -1,7 +1,7 @@
 /* cpu.c - the `cpu` backend: `ref` with its hot entries replaced. */
 #include "src/backend.h"
 
-void hf_cpu_fill(hf_backend *be)
+int hf_cpu_fill(hf_backend *be, hf_error *err)
 {
-    hf_ref_fill(be);
+    return hf_ref_fill(be, err);
 }

@@ -53,8 +53,9 @@ static int ref_sync(hf_backend *be, hf_error *err)
     return HF_OK;
 }
 
-void hf_ref_fill(hf_backend *be)
+int hf_ref_fill(hf_backend *be, hf_error *err)
 {
+    (void)err;
     be->host_memory = true;
     be->ops = (hf_ops){
         .alloc = ref_alloc,
@@ -64,4 +65,5 @@ void hf_ref_fill(hf_backend *be)
         .copy = ref_copy,
         .sync = ref_sync,
     };
+    return HF_OK;
 }
