@@ -8,7 +8,7 @@
 
 typedef struct backend_entry {
     const char *name;
-    void (*fill)(hf_backend *be);
+    int (*fill)(hf_backend *be, hf_error *err);
 } backend_entry;
 
 static const backend_entry backends[] = {
@@ -46,7 +46,11 @@ int hf_backend_open(hf_backend **out, const char *name, int n_threads, hf_error 
         be->name = backends[i].name;
         be->n_threads = n_threads > 0 ? n_threads : usable_processors();
         omp_set_num_threads(be->n_threads);
-        backends[i].fill(be);
+        int rc = backends[i].fill(be, err);
+        if (rc < 0) {
+            hf_backend_close(&be);
+            return rc;
+        }
         *out = be;
         return HF_OK;
     }
@@ -57,7 +61,8 @@ void hf_backend_close(hf_backend **be)
 {
     if (!be || !*be)
         return;
-    free((*be)->ctx);
+    if ((*be)->close)
+        (*be)->close(*be);
     free(*be);
     *be = NULL;
 }
