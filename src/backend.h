@@ -85,6 +85,13 @@ typedef struct hf_ops {
                 const hf_pool_params *params, hf_error *err);
 
     /* Matching and splatting: propagate/match_dense.h, match_context.h, splat.h */
+    size_t (*match_dense_scratch_bytes)(hf_backend *be, const hf_tensor *source,
+                                        const hf_tensor *target,
+                                        const hf_match_dense_params *params);
+    int (*match_dense)(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                       const hf_tensor *source, const hf_tensor *target,
+                       const hf_match_dense_params *params, const hf_tensor *scratch,
+                       hf_error *err);
 } hf_ops;
 
 struct hf_backend {

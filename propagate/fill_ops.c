@@ -1,0 +1,17 @@
+/* fill_ops.c - the entries of the backends' tables that belong to propagation. */
+#include "propagate/fill_ops.h"
+
+#include "propagate/match_dense.h"
+
+void hf_ref_fill_propagation(hf_backend *be)
+{
+    be->ops.match_dense_scratch_bytes = hf_ref_match_dense_scratch_bytes;
+    be->ops.match_dense = hf_ref_match_dense;
+}
+
+void hf_cpu_fill_propagation(hf_backend *be)
+{
+    hf_ref_fill_propagation(be);
+    be->ops.match_dense_scratch_bytes = hf_cpu_match_dense_scratch_bytes;
+    be->ops.match_dense = hf_cpu_match_dense;
+}
