@@ -2,11 +2,15 @@
 #include "propagate/fill_ops.h"
 
 #include "propagate/match_dense.h"
+#include "propagate/match_stay.h"
+#include "propagate/splat.h"
 
 void hf_ref_fill_propagation(hf_backend *be)
 {
     be->ops.match_dense_scratch_bytes = hf_ref_match_dense_scratch_bytes;
     be->ops.match_dense = hf_ref_match_dense;
+    be->ops.match_stay = hf_ref_match_stay;
+    be->ops.splat = hf_ref_splat;
 }
 
 void hf_cpu_fill_propagation(hf_backend *be)
@@ -14,4 +18,6 @@ void hf_cpu_fill_propagation(hf_backend *be)
     hf_ref_fill_propagation(be);
     be->ops.match_dense_scratch_bytes = hf_cpu_match_dense_scratch_bytes;
     be->ops.match_dense = hf_cpu_match_dense;
+    be->ops.match_stay = hf_cpu_match_stay;
+    be->ops.splat = hf_cpu_splat;
 }
