@@ -17,12 +17,15 @@ typedef struct hf_context hf_context;
 typedef struct hf_context_params {
     int   n_recent;     /* recent frames kept as references beside the drawn one, 1..64 */
     int   k;            /* votes a cell, 1..HF_MATCH_MAX_K */
-    int   radius_cells; /* window: |dx|,|dy| <= radius, 0..1024 */
+    int   radius_cells; /* window in recent frames: |dx|,|dy| <= radius, 0..1024 */
+    int   drawn_radius_cells; /* window in the drawn frame, round the place where the cell should
+                               * have come from; 0..1024 */
     float temperature;  /* divides cosine similarity before exp; > 0 */
 } hf_context_params;
 
 /* What scores best on real video, tests/bench/README.md. */
-#define HF_CONTEXT_DEFAULTS { .n_recent = 7, .k = 5, .radius_cells = 12, .temperature = 0.1f }
+#define HF_CONTEXT_DEFAULTS { .n_recent = 7, .k = 5, .radius_cells = 12, .drawn_radius_cells = 22, \
+                              .temperature = 0.1f }
 
 /*
  * model: prepared here for pictures of width x height; it must outlive the context and

@@ -100,6 +100,10 @@ typedef struct hf_ops {
                        hf_error *err);
     int (*match_stay)(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
                       const hf_tensor *a, const hf_tensor *b, float tolerance, hf_error *err);
+    int (*match_context)(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                         const hf_tensor *target, const hf_tensor *reference,
+                         const hf_tensor *shift, const hf_match_context_params *params,
+                         hf_error *err);
 } hf_ops;
 
 struct hf_backend {
