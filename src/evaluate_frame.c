@@ -8,23 +8,44 @@
 
 #define VOID_ID 255
 
+/* Note which ids occur. Masks are long runs of one id: eight pixels that repeat the eight
+ * before them need no look, which leaves few. */
+static void find_ids(bool any[256], const uint8_t *ids, size_t n)
+{
+    uint64_t before = 0, word;
+    size_t i = 0;
+
+    memset(any, 0, 256 * sizeof(*any));
+    for (; i + 8 <= n; i += 8) {
+        memcpy(&word, ids + i, 8);
+        if (i > 0 && word == before)
+            continue;
+        before = word;
+        for (int k = 0; k < 8; k++)
+            any[ids[i + (size_t)k]] = true;
+    }
+    for (; i < n; i++)
+        any[ids[i]] = true;
+}
+
 /* Replace ids in place as the protocol says and note those that are left. */
 static void map_ids(const hf_eval_job *job, uint8_t *ids, size_t n, bool is_truth, bool seen[256])
 {
     uint8_t map[256];
-    bool any[256] = { false };
+    bool any[256], changes = false;
 
     for (int i = 0; i < 256; i++)
         map[i] = job->params.single_object ? i != 0 : (uint8_t)i;
     if (is_truth && job->params.void_means != HF_EVAL_VOID_OBJECT)
         map[VOID_ID] = 0;
-    for (size_t i = 0; i < n; i++) {
-        any[ids[i]] = true;
-        ids[i] = map[ids[i]];
-    }
+    find_ids(any, ids, n);
     memset(seen, 0, 256 * sizeof(*seen));
-    for (int i = 0; i < 256; i++)
+    for (int i = 0; i < 256; i++) {
         seen[map[i]] |= any[i];
+        changes |= any[i] && map[i] != i;
+    }
+    for (size_t i = 0; changes && i < n; i++)
+        ids[i] = map[ids[i]];
 }
 
 static int largest_id(const bool seen[256])
