@@ -23,8 +23,9 @@ static const char *const sequences[] = { "bmx-bumps",     "bmx-trees",   "boat",
 #define N_SEQUENCES (sizeof(sequences) / sizeof(sequences[0]))
 
 /* "void-": void pixels of the annotation count as background; "exclude-": they do not count. */
-static const char *const labels[] = { "exact", "shifted", "empty",        "missing",    "late",            "extra",
-                                      "noise", "void-shifted", "void-noise", "exclude-shifted", "exclude-noise" };
+static const char *const labels[] = { "exact",         "empty",      "missing",      "late",
+                                      "extra",         "shifted",    "void-shifted", "exclude-shifted",
+                                      "noise",         "void-noise", "exclude-noise" };
 #define N_LABELS (sizeof(labels) / sizeof(labels[0]))
 
 typedef struct picture {
@@ -94,12 +95,16 @@ static void score_frame(hf_eval *eval, const uint8_t *ids, const picture *p)
 {
     size_t n = (size_t)p->w * (size_t)p->h;
     uint8_t *result = malloc(n), *truth = malloc(n), *where = malloc(n);
+    const char *done = "";
 
     add_void(truth, where, ids, p);
     for (size_t i = 0; i < N_LABELS; i++) {
         const char *dash = strchr(labels[i], '-');
         bool excluded = strncmp(labels[i], "exclude", 7) == 0;
-        damage(result, dash ? dash + 1 : labels[i], ids, p);
+        const char *kind = dash ? dash + 1 : labels[i];
+        if (strcmp(kind, done) != 0) /* labels of one kind stand together */
+            damage(result, kind, ids, p);
+        done = kind;
         for (int k = 0; k < p->n_objects; k++) {
             hf_eval_score s = hf_eval_frame(eval, dash ? truth : ids, result, excluded ? where : NULL, k + 1);
             J[i][k][p->frame - 1] = s.j;

@@ -180,7 +180,10 @@ def main():
     p.add_argument("--work", required=True, help="folder for the damaged masks")
     p.add_argument("--check", help="our command, e.g. 'build/hfprop eval'")
     p.add_argument("-o", "--output", help="write the table of check values")
+    p.add_argument("--only", help="one kind of damage, to time it: exact, shifted, void-noise, ...")
     args = p.parse_args()
+    if args.only and args.output:
+        p.error("--only would leave an incomplete table")
     sys.path.insert(0, args.official)
     if not os.path.exists(os.path.join(args.work, REFUSED, SEQUENCES[-1])):
         make_folders(args.data, args.work)
@@ -190,6 +193,8 @@ def main():
     runs += [("exclude-" + k, "void", k, official_without_void) for k in VOID_RESULTS]
     lines, good = [], True
     for label, tree, kind, score in runs:
+        if args.only and args.only != label:
+            continue
         tree = os.path.join(args.work, tree)
         rows, seconds = score(tree, os.path.join(args.work, kind))
         if rows is not None:
