@@ -3,10 +3,14 @@
  * Written to be read and to be right, never to be fast: other backends are
  * tested against these loops.
  */
+#include "propagate/match_dense.h"
 #include "src/backend.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "propagate/match_stay.h"
+#include "propagate/splat.h"
 
 static void *ref_alloc(hf_backend *be, size_t bytes)
 {
@@ -63,5 +67,9 @@ void hf_ref_fill(hf_backend *be)
         .read = ref_read,
         .copy = ref_copy,
         .sync = ref_sync,
+        .match_dense_scratch_bytes = hf_ref_match_dense_scratch_bytes,
+        .match_dense = hf_ref_match_dense,
+        .splat = hf_ref_splat,
+        .match_stay = hf_ref_match_stay,
     };
 }
