@@ -291,6 +291,8 @@ int hf_davis_open(hf_davis **out, const char *root, const hf_davis_params *param
     *out = NULL;
     if (params->year != 0 && params->year != 2016 && params->year != 2017)
         return hf_fail(err, HF_EARG, "year: %d, want 2016 or 2017", params->year);
+    if (params->split && !is_safe_name(params->split, strlen(params->split)))
+        return hf_fail(err, HF_EARG, "split: '%s' is not the name of a list", params->split);
     if (!(d = calloc(1, sizeof(*d))) || !(d->split = strdup(params->split ? params->split : "val"))) {
         rc = hf_fail(err, HF_ENOMEM, "davis: out of memory");
         goto end;

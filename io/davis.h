@@ -39,7 +39,8 @@ typedef struct hf_davis {
  * Find the sequences and the names of their annotations; no picture is opened yet.
  * On failure *out is NULL.
  *
- * Returns HF_EARG for a year that is not 0, 2016 or 2017, or an empty name; HF_EIO when a folder or
+ * Returns HF_EARG for a year that is not 0, 2016 or 2017, or a name or split that is
+ * empty or leads out of the tree; HF_EIO when a folder or
  * the list cannot be read (the text says which lists there are); HF_EFORMAT for a list
  * without sequences, a name that leads out of the tree, and a sequence without PNG; HF_ENOMEM.
  */

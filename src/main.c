@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "hf_config.h"
+#include "src/cmd_eval.h"
 #include "src/doctor.h"
 #include "src/hfprop.h"
 #include "src/options.h"
@@ -46,6 +47,19 @@ static int show(const hf_options *options)
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
+static int eval(const hf_options *options)
+{
+    hf_error err = { 0 };
+    int writing, rc = hf_cmd_eval(options, stdout, &writing, &err);
+
+    if (rc == HF_OK)
+        return 0;
+    hf_report_error(NULL, &err);
+    return hf_exit_code(err.status, err.status == HF_EARG ? HF_STAGE_USAGE
+                                    : writing             ? HF_STAGE_OUTPUT
+                                                          : HF_STAGE_INPUT);
+}
+
 int main(int argc, char **argv)
 {
     hf_options options;
@@ -64,6 +78,8 @@ int main(int argc, char **argv)
     switch (options.verb) {
     case HF_VERB_DOCTOR:
         return hf_doctor_main(stdout);
+    case HF_VERB_EVAL:
+        return eval(&options);
     case HF_VERB_RUN:
     default:
         return hf_run_main(&options, argc, argv);

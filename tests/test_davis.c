@@ -157,6 +157,7 @@ Test(davis, a_name_that_leads_out_of_the_tree_is_refused)
     tree_text(tree_path("ImageSets/2017/val.txt"), "bear\n..\n");
     check_refused((hf_davis_params){ 0 }, HF_EFORMAT, "val.txt: line 2 is not the name of a sequence");
     check_refused((hf_davis_params){ .sequences = "../x" }, HF_EARG, "'../x' is not the name of a sequence");
+    check_refused((hf_davis_params){ .split = "../val" }, HF_EARG, "'../val' is not the name of a list");
     check_refused((hf_davis_params){ .sequences = "a,,b" }, HF_EARG, "'' is not the name of a sequence");
 }
 
