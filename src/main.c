@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "src/bench.h"
+#include "hf_config.h"
+#include "src/cmd_eval.h"
 #include "src/doctor.h"
 #include "src/hfprop.h"
 #include "src/options.h"
@@ -44,6 +46,19 @@ static int show(const hf_options *options)
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
+static int eval(const hf_options *options)
+{
+    hf_error err = { 0 };
+    int writing, rc = hf_cmd_eval(options, stdout, &writing, &err);
+
+    if (rc == HF_OK)
+        return 0;
+    hf_report_error(NULL, &err);
+    return hf_exit_code(err.status, err.status == HF_EARG ? HF_STAGE_USAGE
+                                    : writing             ? HF_STAGE_OUTPUT
+                                                          : HF_STAGE_INPUT);
+}
+
 int main(int argc, char **argv)
 {
     hf_options options;
@@ -64,6 +79,8 @@ int main(int argc, char **argv)
         return hf_doctor_main(stdout);
     case HF_VERB_BENCH:
         return hf_bench_main(argc - options.rest, argv + options.rest);
+    case HF_VERB_EVAL:
+        return eval(&options);
     case HF_VERB_RUN:
     case HF_VERB_ALL:
         break;

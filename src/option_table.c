@@ -7,6 +7,7 @@
 
 #define FIELD(name) offsetof(hf_options, name)
 #define RUN HF_VERB_RUN
+#define EVAL HF_VERB_EVAL
 #define MANNER HF_ROLE_MANNER
 #define SHOW HF_ROLE_SHOW
 #define MAX_FRAME 1e12
@@ -14,6 +15,7 @@
 const hf_verb_row hf_verb_table[] = {
     { HF_VERB_RUN, "run", "INPUT --mask FILE [options]", "carry a mask or an edit through a video (may be left out)", 0 },
     { HF_VERB_DOCTOR, "doctor", "", "tell what this machine and this build can do", 0 },
+    { HF_VERB_EVAL, "eval", "RESULTS --davis DIR [options]", "score masks: J and F as the DAVIS tools compute them", 0 },
     { HF_VERB_BENCH, "bench", "[match] [options]", "time the parts on this machine", 1 },
     { 0 },
 };
@@ -98,9 +100,9 @@ const hf_option_row hf_option_table[] = {
       .help = "fill enclosed holes of fewer pixels" },
 
     { .group = "Output", .name = "out", .letter = 'o', .arg = "OUT", .kind = HF_OPT_TEXT,
-      .verbs = RUN, .field = FIELD(out),
+      .verbs = RUN | EVAL, .field = FIELD(out),
       .help = "video (.mp4 .mov .mkv .webm), folder/ of PNG frames, - for a pipe, or none "
-              "(default: INPUT.hfprop.mp4)" },
+              "(default: INPUT.hfprop.mp4); eval: folder of the CSV and JSON files (default: none)" },
     { .group = "Output", .name = "render", .arg = "WHAT", .kind = HF_OPT_CHOICE, .verbs = RUN,
       .field = FIELD(render), .initial = "auto",
       .choices = "auto|overlay|mask|matte|cutout|edit|side-by-side|colormap",
@@ -142,13 +144,47 @@ const hf_option_row hf_option_table[] = {
       .verbs = RUN, .field = FIELD(device), .initial = "auto",
       .help = "where to compute: auto, cpu, or ref (plain C, slow)" },
     { .group = "Performance", .name = "threads", .letter = 't', .arg = "N", .kind = HF_OPT_INT,
-      .role = MANNER, .verbs = RUN, .field = FIELD(n_threads), .initial = "0", .min = 1,
+      .role = MANNER, .verbs = RUN | EVAL, .field = FIELD(n_threads), .initial = "0", .min = 1,
       .max = 1024, .word = "auto",
       .help = "processor threads; auto: one for each processor this process may use" },
 
-    { .group = "Messages", .name = "json", .kind = HF_OPT_FLAG, .role = MANNER, .verbs = RUN,
+    { .group = "Scores (hfprop eval)", .name = "davis", .arg = "DIR", .kind = HF_OPT_TEXT,
+      .role = MANNER, .verbs = EVAL, .field = FIELD(davis),
+      .help = "the tree with Annotations and ImageSets, or a folder of sequences" },
+    { .group = "Scores (hfprop eval)", .name = "year", .arg = "YEAR", .kind = HF_OPT_CHOICE,
+      .role = MANNER, .verbs = EVAL, .field = FIELD(year), .initial = "auto",
+      .choices = "auto|2016|2017",
+      .help = "whose list of sequences; 2016 is scored as a single object; auto: 2017 where there "
+              "is one" },
+    { .group = "Scores (hfprop eval)", .name = "split", .arg = "NAME", .kind = HF_OPT_TEXT,
+      .role = MANNER, .verbs = EVAL, .field = FIELD(split), .initial = "val",
+      .help = "the list: train, val, ..." },
+    { .group = "Scores (hfprop eval)", .name = "sequences", .arg = "A,B", .kind = HF_OPT_TEXT,
+      .role = MANNER, .verbs = EVAL, .field = FIELD(sequences),
+      .help = "score these instead of a list" },
+    { .group = "Scores (hfprop eval)", .name = "resolution", .arg = "NAME", .kind = HF_OPT_TEXT,
+      .role = MANNER, .verbs = EVAL, .field = FIELD(resolution), .initial = "480p",
+      .help = "folder under Annotations" },
+    { .group = "Scores (hfprop eval)", .name = "objects", .arg = "WHICH", .kind = HF_OPT_CHOICE,
+      .role = MANNER, .verbs = EVAL, .field = FIELD(objects), .initial = "first",
+      .choices = "first|seen",
+      .help = "which objects count: those of the first annotation (davis2017-evaluation), or every "
+              "id from where it turns up (vos-benchmark)" },
+    { .group = "Scores (hfprop eval)", .name = "void", .arg = "MEANS", .kind = HF_OPT_CHOICE,
+      .role = MANNER, .verbs = EVAL, .field = FIELD(void_means), .initial = "auto",
+      .choices = "auto|background|exclude|object",
+      .help = "what id 255 of an annotation means; auto: background, but an object for "
+              "--single-object and --objects seen" },
+    { .group = "Scores (hfprop eval)", .name = "single-object", .kind = HF_OPT_FLAG, .role = MANNER,
+      .verbs = EVAL, .field = FIELD(single_object), .value = 1,
+      .help = "every id but 0 is one object" },
+    { .group = "Scores (hfprop eval)", .name = "keep-first-last", .kind = HF_OPT_FLAG,
+      .role = MANNER, .verbs = EVAL, .field = FIELD(keep_first_last), .value = 1,
+      .help = "score the first and the last frame too" },
+
+    { .group = "Messages", .name = "json", .kind = HF_OPT_FLAG, .role = MANNER, .verbs = RUN | EVAL,
       .field = FIELD(json), .value = 1,
-      .help = "events on the standard output, one JSON object a line" },
+      .help = "events on the standard output, one JSON object a line; eval: the scores" },
     { .group = "Messages", .name = "log-json", .arg = "FILE", .kind = HF_OPT_TEXT, .role = MANNER,
       .verbs = RUN, .field = FIELD(log_path), .help = "the same events into a file" },
     { .group = "Messages", .name = "progress", .arg = "HOW", .kind = HF_OPT_CHOICE, .role = MANNER,

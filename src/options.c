@@ -394,7 +394,7 @@ static int parse_short(hf_options *options, int argc, char **argv, int *i, hf_er
 
 static int take_input(hf_options *options, const char *word, hf_error *err)
 {
-    if (options->verb != HF_VERB_RUN)
+    if (!(options->verb & (HF_VERB_RUN | HF_VERB_EVAL)))
         return hf_fail(err, HF_EARG, "%s: hfprop %s takes no file", word, verb_name(options->verb));
     if (!*word)
         return hf_fail(err, HF_EARG, "the name of the input is empty");
@@ -427,7 +427,13 @@ static int read_verb(hf_options *options, int argc, char **argv, int *first, hf_
 
 static int check_together(const hf_options *options, hf_error *err)
 {
-    if (options->show != HF_SHOW_NOTHING || options->verb != HF_VERB_RUN)
+    if (options->show != HF_SHOW_NOTHING)
+        return HF_OK;
+    if (options->verb == HF_VERB_EVAL && !options->input)
+        return hf_fail(err, HF_EARG, "no folder of results, want hfprop eval RESULTS --davis DIR");
+    if (options->verb == HF_VERB_EVAL && !options->davis)
+        return hf_fail(err, HF_EARG, "nothing to score %s against, want --davis DIR", options->input);
+    if (options->verb != HF_VERB_RUN)
         return HF_OK;
     if (!options->input)
         return hf_fail(err, HF_EARG, "no input, want a video, an image folder or - for a pipe");

@@ -20,6 +20,7 @@ typedef enum hf_verb {
     HF_VERB_RUN = 1 << 0,
     HF_VERB_DOCTOR = 1 << 1,
     HF_VERB_BENCH = 1 << 2,
+    HF_VERB_EVAL = 1 << 3,
     HF_VERB_ALL = ~0
 } hf_verb;
 
@@ -107,6 +108,13 @@ typedef struct hf_options {
     int         resume, dry_run;
 
     int n_threads;
+
+    /* hfprop eval; input is the folder of results, out the folder of the files. */
+    const char *davis, *split, *resolution, *sequences;
+    int         year;            /* 0: auto, 1: 2016, 2: 2017 */
+    int         objects;         /* hf_eval_objects */
+    int         void_means;      /* hf_eval_void */
+    int         single_object, keep_first_last;
 
     int         json;
     const char *log_path;

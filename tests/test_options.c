@@ -114,6 +114,9 @@ Test(options, verbs_are_read_first)
     cr_assert_eq(parse("bench match --anything"), HF_OK);
     cr_assert_eq(opt.verb, HF_VERB_BENCH);
     cr_assert_eq(opt.rest, 2);
+    cr_assert_eq(parse("eval results --davis d --year 2017 -o scores"), HF_OK);
+    cr_assert_eq(opt.verb, HF_VERB_EVAL);
+    cr_assert_str_eq(opt.input, "results");
     cr_assert_eq(parse("run v.mp4 --mask a.png"), HF_OK);
     cr_assert_eq(opt.verb, HF_VERB_RUN);
 }
@@ -157,6 +160,11 @@ Test(options, every_refusal_names_the_option_and_what_is_wanted)
         { "v.mp4 --mask a.png --model=", "--model: empty" },
         { "docter", "did you mean doctor?" },
         { "doctor v.mp4", "hfprop doctor takes no file" },
+        { "eval --davis d", "want hfprop eval RESULTS --davis DIR" },
+        { "eval r", "nothing to score r against, want --davis DIR" },
+        { "eval r --davis d --year 2018", "want one of auto|2016|2017" },
+        { "eval r --davis d --void all", "want one of auto|background|exclude|object" },
+        { "eval r --davis d --objects all", "want one of first|seen" },
         { "doctor --mask a.png", "--mask: not an option of hfprop doctor" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -193,9 +201,11 @@ Test(options, the_documents_name_every_option)
     size_t size;
     char dashed[80];
 
+    FILE *f = open_memstream(&help, &size);
     cr_assert_eq(parse("--help"), HF_OK);
     cr_assert_eq(opt.show, HF_SHOW_HELP);
-    FILE *f = open_memstream(&help, &size);
+    hf_options_print_help(f, &opt, 100);
+    cr_assert_eq(parse("eval --help"), HF_OK); /* each verb's help lists its own options */
     hf_options_print_help(f, &opt, 100);
     fclose(f);
     f = open_memstream(&man, &size);
