@@ -8,8 +8,9 @@
  * Three nets of the same kind, each finer than the last:
  *   quad   one bound per target quad for all source pixels of the quad,
  *   row    the same between the left and right end of one row of pixels,
- *   pixel  c_j(p) itself against the 4 corners;
- * what passes is evaluated at every q. The nets need a lower bound of every pixel's best cosine
+ *   pixel  c_j(p) itself;
+ * the last two also know the cosines with the middles of the target quad and its edges, so that
+ * beta is that of a quarter of the quad: it comes four times closer to 1. What passes is evaluated at every q. The nets need a lower bound of every pixel's best cosine
  * first: seeds, chosen for the pixel that is worst off, are evaluated for all pixels until few target
  * quads pass.
  *
@@ -27,6 +28,7 @@
 #define INLINE static inline __attribute__((always_inline)) /* into every clone of the caller */
 #define LOWEST (-1e30f)
 #define HIGHEST 1e30f
+#define N_POINTS 9 /* corners and middles of a target quad */
 #define MAX_SEEDS 12
 #define FEW_CANDIDATES 48 /* another seed costs about as much as searching these */
 
@@ -237,23 +239,42 @@ INLINE int list_candidates(const hf_match_worker *wk, const hf_match_job *job, f
         for (int i = 0; i < 4; i++)
             for (int j = 0; j < 4; j++)
                 wk->listed_gram[(int64_t)(i * 4 + j) * wk->n_candidates + n] = job->gram[i][cell[j]];
+        for (int k = 0; k < HF_MATCH_N_MIXES; k++)
+            wk->listed_mix[(int64_t)k * wk->n_candidates + n] = t->mix[(int64_t)k * t->n_quads + c];
         wk->listed_b[n] = t->bound[c];
+        wk->listed_part[n] = t->bound_part[c];
         wk->listed[n++] = c;
     }
     return n;
 }
 
-/* c_j of one end of a row of positions for all listed target quads. */
-INLINE void mix_ends(const hf_match_worker *wk, int n, int r, int end, int j)
+/* Cosines of one end of row r with the corners and middles of all n listed target quads, into
+ * kept_ends; `top` is raised to the highest of each target quad. */
+INLINE void mix_end(const hf_match_worker *wk, int n, int r, int end, float *top)
 {
     int64_t stride = wk->n_candidates;
     float upper = wk->row_a[end * wk->n_rows + r], lower = wk->row_a[(end + 2) * wk->n_rows + r];
-    const float *g_upper = wk->listed_gram + (end * 4 + j) * stride;
-    const float *g_lower = wk->listed_gram + ((end + 2) * 4 + j) * stride;
-    float *mixed = wk->kept_ends + (end * 4 + j) * stride;
+    const float *g = wk->listed_gram + end * 4 * stride, *h = g + 8 * stride, *m = wk->listed_mix;
+    float *e = wk->kept_ends + end * N_POINTS * stride;
 #pragma omp simd
-    for (int c = 0; c < n; c++)
-        mixed[c] = upper * g_upper[c] + lower * g_lower[c];
+    for (int c = 0; c < n; c++) {
+        float c0 = upper * g[c] + lower * h[c];
+        float c1 = upper * g[stride + c] + lower * h[stride + c];
+        float c2 = upper * g[2 * stride + c] + lower * h[2 * stride + c];
+        float c3 = upper * g[3 * stride + c] + lower * h[3 * stride + c];
+        float m01 = m[c] * c0 + m[stride + c] * c1;
+        float m02 = m[2 * stride + c] * c0 + m[3 * stride + c] * c2;
+        float m13 = m[4 * stride + c] * c1 + m[5 * stride + c] * c3;
+        float m23 = m[6 * stride + c] * c2 + m[7 * stride + c] * c3;
+        float centre = m[8 * stride + c] * c0 + m[9 * stride + c] * c1 + m[10 * stride + c] * c2 +
+                       m[11 * stride + c] * c3;
+        float corners = max_float(max_float(c0, c1), max_float(c2, c3));
+        float middles = max_float(max_float(m01, m02), max_float(m13, m23));
+        e[c] = c0, e[stride + c] = c1, e[2 * stride + c] = c2, e[3 * stride + c] = c3;
+        e[4 * stride + c] = m01, e[5 * stride + c] = m02, e[6 * stride + c] = m13;
+        e[7 * stride + c] = m23, e[8 * stride + c] = centre;
+        top[c] = max_float(top[c], max_float(max_float(corners, middles), centre));
+    }
 }
 
 /* Keep, of n listed target quads, those that may win in row r; returns how many. */
@@ -261,29 +282,23 @@ INLINE int keep_for_row(const hf_match_worker *wk, const hf_match_job *job, int 
 {
     int64_t stride = wk->n_candidates;
     int worst, n_x = n_columns(job), n_kept = 0;
-    float *e = wk->kept_ends, *bound = wk->bound;
+    float *e = wk->kept_ends, *top = wk->bound;
     float least = lowest_limit(wk, wk->ends + 2 * wk->n_positions, r * n_x, n_x, &worst);
     float sum_left = wk->row_a[r] + wk->row_a[2 * wk->n_rows + r];
     float sum_right = wk->row_a[wk->n_rows + r] + wk->row_a[3 * wk->n_rows + r];
     float error = job->epsilon * max_float(1, max_float(sum_left, sum_right));
 
-    for (int end = 0; end < 2; end++)
-        for (int j = 0; j < 4; j++)
-            mix_ends(wk, n, r, end, j);
-#pragma omp simd
+    for (int c = 0; c < n; c++)
+        top[c] = LOWEST;
+    mix_end(wk, n, r, 0, top);
+    mix_end(wk, n, r, 1, top);
     for (int c = 0; c < n; c++) {
-        float left = max_float(max_float(e[c], e[stride + c]),
-                               max_float(e[2 * stride + c], e[3 * stride + c]));
-        float right = max_float(max_float(e[4 * stride + c], e[5 * stride + c]),
-                                max_float(e[6 * stride + c], e[7 * stride + c]));
-        bound[c] = lift(max_float(left, right) + error, wk->listed_b[c]);
-    }
-    for (int c = 0; c < n; c++) {
-        if (bound[c] < least)
+        if (lift(top[c] + error * wk->listed_b[c], wk->listed_part[c]) < least)
             continue;
-        for (int k = 0; k < 8; k++)
+        for (int k = 0; k < 2 * N_POINTS; k++)
             e[k * stride + n_kept] = e[k * stride + c];
         wk->kept_b[n_kept] = wk->listed_b[c];
+        wk->kept_part[n_kept] = wk->listed_part[c];
         wk->kept[n_kept++] = wk->listed[c];
     }
     return n_kept;
@@ -293,18 +308,17 @@ INLINE int keep_for_row(const hf_match_worker *wk, const hf_match_job *job, int 
 INLINE int bound_kept(const hf_match_worker *wk, int n, int p, float error)
 {
     int64_t stride = wk->n_candidates;
-    const float *e = wk->kept_ends;
+    const float *e = wk->kept_ends, *f = e + N_POINTS * stride;
     float left = wk->ends[p], right = wk->ends[wk->n_positions + p], top = LOWEST;
     float *bound = wk->bound;
     int best = 0;
 
 #pragma omp simd reduction(max : top)
     for (int c = 0; c < n; c++) {
-        float c0 = left * e[c] + right * e[4 * stride + c];
-        float c1 = left * e[stride + c] + right * e[5 * stride + c];
-        float c2 = left * e[2 * stride + c] + right * e[6 * stride + c];
-        float c3 = left * e[3 * stride + c] + right * e[7 * stride + c];
-        float u = lift(max_float(max_float(c0, c1), max_float(c2, c3)) + error, wk->kept_b[c]);
+        float u = left * e[c] + right * f[c];
+        for (int k = 1; k < N_POINTS; k++)
+            u = max_float(u, left * e[k * stride + c] + right * f[k * stride + c]);
+        u = lift(u + error * wk->kept_b[c], wk->kept_part[c]);
         bound[c] = u;
         top = u > top ? u : top;
     }
@@ -318,7 +332,7 @@ INLINE void kept_corners(const hf_match_worker *wk, int k, int p, float c[4])
     int64_t stride = wk->n_candidates;
     for (int j = 0; j < 4; j++)
         c[j] = wk->ends[p] * wk->kept_ends[j * stride + k] +
-               wk->ends[wk->n_positions + p] * wk->kept_ends[(4 + j) * stride + k];
+               wk->ends[wk->n_positions + p] * wk->kept_ends[(N_POINTS + j) * stride + k];
 }
 
 /* Evaluate the kept target quads for one position, the most promising first; list in `near`, by
@@ -444,10 +458,13 @@ void hf_match_worker_plan(hf_match_worker *wk, hf_match_arena *arena, const hf_m
     wk->bound = hf_match_take(arena, n_cand, f);
     wk->listed = hf_match_take(arena, n_cand, sizeof(int));
     wk->listed_gram = hf_match_take(arena, 16 * n_cand, f);
+    wk->listed_mix = hf_match_take(arena, HF_MATCH_N_MIXES * n_cand, f);
     wk->listed_b = hf_match_take(arena, n_cand, f);
+    wk->listed_part = hf_match_take(arena, n_cand, f);
     wk->kept = hf_match_take(arena, n_cand, sizeof(int));
-    wk->kept_ends = hf_match_take(arena, 8 * n_cand, f);
+    wk->kept_ends = hf_match_take(arena, 2 * N_POINTS * n_cand, f);
     wk->kept_b = hf_match_take(arena, n_cand, f);
+    wk->kept_part = hf_match_take(arena, n_cand, f);
     wk->near = hf_match_take(arena, n_cand, sizeof(int));
     wk->near_score = hf_match_take(arena, n_cand, f);
     wk->near_position = hf_match_take(

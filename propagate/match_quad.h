@@ -17,10 +17,13 @@ typedef struct hf_match_worker {
     float  *bound;      /* [n_candidates] one per target quad */
     int    *listed;     /* target quads that may win somewhere in the source quad */
     float  *listed_gram;  /* [16, n_candidates] i * 4 + j: corner i with their corner j */
-    float  *listed_b;     /* their hf_match_target.bound */
+    float  *listed_mix;   /* [HF_MATCH_N_MIXES, n_candidates] their hf_match_target.mix, */
+    float  *listed_b;     /* bound, */
+    float  *listed_part;  /* and bound_part */
     int    *kept;       /* those that may win somewhere in the row */
-    float  *kept_ends;  /* [8, n_candidates] left end with their corner j, then right end */
+    float  *kept_ends;  /* [18, n_candidates] left end with their 4 corners and 5 middles, then right */
     float  *kept_b;
+    float  *kept_part;
     int    *near;       /* those that may win one pixel */
     float  *near_score;
     int    *near_position; /* [positions of a target quad] */

@@ -20,6 +20,7 @@
 #include "propagate/match_dense.h"
 
 #define HF_MATCH_LANES 16 /* floats of the widest vector; tables are padded to it */
+#define HF_MATCH_N_MIXES 12
 
 /* Cuts a block into arrays of 64-byte alignment. With base NULL it only counts. */
 typedef struct hf_match_arena {
@@ -67,6 +68,9 @@ typedef struct hf_match_target {
     int         *n_padded;     /* [n_quads] to whole vectors, repeating position 0 */
     int64_t     *offset;       /* [n_quads] of the first position in b (times 4) and q */
     float       *bound;        /* [n_quads, padded] max over q of sum_j b_j, rounded up; 0: no positions */
+    float       *mix;          /* [HF_MATCH_N_MIXES, n_quads] b_j of the quad's middles: of the edges
+                                * 01, 02, 13, 23 (two each), then of the centre (four) */
+    float       *bound_part;   /* [n_quads] as bound, but over the corners and middles around q */
     float       *b;            /* per quad [4, n_padded] */
     int32_t     *q;            /* per quad [n_padded] pixel */
     int32_t     *quad_zero;    /* [n_quads] lowest pixel with a zero vector, or -1 */
