@@ -29,6 +29,7 @@
 #define LOWEST (-1e30f)
 #define HIGHEST 1e30f
 #define N_POINTS 9 /* corners and middles of a target quad */
+#define SCAN 64 /* numbers looked at together */
 #define MAX_SEEDS 12
 #define FEW_CANDIDATES 48 /* another seed costs about as much as searching these */
 
@@ -47,6 +48,24 @@ INLINE float lift(float c, float beta)
 INLINE float limit(float low, float kappa)
 {
     return low > 0 ? low / kappa : low;
+}
+
+/* The first i in from .. n - 1 with v[i] >= least, or n. Looks at whole vectors first: hits are rare. */
+INLINE int next_at_least(const float *v, int from, int n, float least)
+{
+    for (int i = from; i < n;) {
+        int end = i + SCAN < n ? i + SCAN : n;
+        float top = LOWEST;
+#pragma omp simd reduction(max : top)
+        for (int k = i; k < end; k++)
+            top = v[k] > top ? v[k] : top;
+        while (top >= least && v[i] < least)
+            i++;
+        if (top >= least)
+            return i;
+        i = end;
+    }
+    return n;
 }
 
 static int n_columns(const hf_match_job *job)
@@ -118,7 +137,7 @@ INLINE int scan_position(const hf_match_worker *wk, const hf_match_job *job, int
 {
     const hf_match_target *t = job->target;
     const float *g0 = job->gram[0], *g1 = job->gram[1], *g2 = job->gram[2], *g3 = job->gram[3];
-    int n = wk->n_positions, best = 0;
+    int n = wk->n_positions;
     float a0 = wk->a[p], a1 = wk->a[n + p], a2 = wk->a[2 * n + p], a3 = wk->a[3 * n + p];
     float *cell = wk->cell, top = LOWEST;
 
@@ -129,9 +148,7 @@ INLINE int scan_position(const hf_match_worker *wk, const hf_match_job *job, int
 #pragma omp simd reduction(max : top)
     for (int c = 0; c < t->n_quads; c++)
         top = wk->bound[c] > top ? wk->bound[c] : top;
-    while (wk->bound[best] < top)
-        best++;
-    return best;
+    return next_at_least(wk->bound, 0, t->n_quads, top);
 }
 
 INLINE void bound_for_all(const hf_match_worker *wk, const hf_match_job *job)
@@ -231,8 +248,8 @@ INLINE int list_candidates(const hf_match_worker *wk, const hf_match_job *job, f
     const hf_match_target *t = job->target;
     int64_t below = t->map.y.step * t->map.x.n_cells;
     int n = 0;
-    for (int c = 0; c < t->n_quads; c++) {
-        if (wk->bound[c] < least || t->n_positions[c] == 0)
+    for (int c = -1; (c = next_at_least(wk->bound, c + 1, t->n_quads, least)) < t->n_quads;) {
+        if (t->n_positions[c] == 0)
             continue;
         int64_t at = c / t->map.x.n_quads * (int64_t)t->map.x.n_cells + c % t->map.x.n_quads;
         int64_t cell[4] = { at, at + t->map.x.step, at + below, at + below + t->map.x.step };
@@ -292,9 +309,10 @@ INLINE int keep_for_row(const hf_match_worker *wk, const hf_match_job *job, int 
         top[c] = LOWEST;
     mix_end(wk, n, r, 0, top);
     mix_end(wk, n, r, 1, top);
-    for (int c = 0; c < n; c++) {
-        if (lift(top[c] + error * wk->listed_b[c], wk->listed_part[c]) < least)
-            continue;
+#pragma omp simd
+    for (int c = 0; c < n; c++)
+        top[c] = lift(top[c] + error * wk->listed_b[c], wk->listed_part[c]);
+    for (int c = -1; (c = next_at_least(top, c + 1, n, least)) < n;) {
         for (int k = 0; k < 2 * N_POINTS; k++)
             e[k * stride + n_kept] = e[k * stride + c];
         wk->kept_b[n_kept] = wk->listed_b[c];
@@ -311,7 +329,6 @@ INLINE int bound_kept(const hf_match_worker *wk, int n, int p, float error)
     const float *e = wk->kept_ends, *f = e + N_POINTS * stride;
     float left = wk->ends[p], right = wk->ends[wk->n_positions + p], top = LOWEST;
     float *bound = wk->bound;
-    int best = 0;
 
 #pragma omp simd reduction(max : top)
     for (int c = 0; c < n; c++) {
@@ -322,9 +339,7 @@ INLINE int bound_kept(const hf_match_worker *wk, int n, int p, float error)
         bound[c] = u;
         top = u > top ? u : top;
     }
-    while (best + 1 < n && bound[best] < top)
-        best++;
-    return best;
+    return next_at_least(bound, 0, n, top);
 }
 
 INLINE void kept_corners(const hf_match_worker *wk, int k, int p, float c[4])
@@ -340,21 +355,20 @@ INLINE void kept_corners(const hf_match_worker *wk, int k, int p, float c[4])
 INLINE int search_position(const hf_match_worker *wk, const hf_match_job *job, int n, int p)
 {
     float error = wk->kappa[p] * job->epsilon, low = wk->low[p];
-    int n_near = 0, n_still = 0, first = bound_kept(wk, n, p, error);
+    int n_near = 0, n_still = 0, k = bound_kept(wk, n, p, error), from = 0;
 
-    for (int i = -1; i < n; i++) {
-        int k = i < 0 ? first : i;
-        if (wk->bound[k] < low || i == first)
-            continue;
+    while (k < n) {
         float c[4];
         kept_corners(wk, k, p, c);
         float s = top_score(job->target, wk->kept[k], c[0], c[1], c[2], c[3]);
         float e = error * wk->kept_b[k];
-        if (s + e < low)
-            continue;
-        low = max_float(low, s - e);
-        wk->near[n_near] = k;
-        wk->near_score[n_near++] = s + e;
+        if (s + e >= low) {
+            low = max_float(low, s - e);
+            wk->near[n_near] = k;
+            wk->near_score[n_near++] = s + e;
+        }
+        wk->bound[k] = LOWEST; /* the first one comes out of turn */
+        k = from = next_at_least(wk->bound, from, n, low);
     }
     wk->low[p] = low;
     for (int i = 0; i < n_near; i++)
@@ -370,14 +384,16 @@ INLINE int near_positions(const hf_match_worker *wk, const hf_match_job *job, in
     int quad = wk->kept[k], n = t->n_padded[quad], n_near = 0;
     const float *b = t->b + 4 * t->offset[quad];
     float c[4], least = wk->low[p] - wk->kappa[p] * job->epsilon * wk->kept_b[k];
+    float *score = wk->score;
 
     kept_corners(wk, k, p, c);
-    for (int i = 0; i < t->n_positions[quad]; i++) {
-        float s = c[0] * b[i] + c[1] * b[n + i] + c[2] * b[2 * n + i] + c[3] * b[3 * n + i];
-        if (s < least)
-            continue;
+#pragma omp simd
+    for (int i = 0; i < n; i++)
+        score[i] = c[0] * b[i] + c[1] * b[n + i] + c[2] * b[2 * n + i] + c[3] * b[3 * n + i];
+    n = t->n_positions[quad];
+    for (int i = -1; (i = next_at_least(score, i + 1, n, least)) < n;) {
         wk->near_position[n_near++] = i;
-        *top = s;
+        *top = score[i];
     }
     return n_near;
 }
@@ -444,6 +460,7 @@ void hf_match_worker_plan(hf_match_worker *wk, hf_match_arena *arena, const hf_m
     size_t lanes = HF_MATCH_LANES;
     size_t n_cand = ((size_t)target->n_quads + lanes - 1) / lanes * lanes;
     size_t n_pos = (size_t)source->x.max_in_quad * (size_t)source->y.max_in_quad;
+    size_t n_target = (size_t)target->map.x.max_in_quad * (size_t)target->map.y.max_in_quad;
     size_t n_rows_max = (size_t)source->y.max_in_quad, f = sizeof(float);
 
     wk->n_positions = (int)n_pos;
@@ -467,7 +484,7 @@ void hf_match_worker_plan(hf_match_worker *wk, hf_match_arena *arena, const hf_m
     wk->kept_part = hf_match_take(arena, n_cand, f);
     wk->near = hf_match_take(arena, n_cand, sizeof(int));
     wk->near_score = hf_match_take(arena, n_cand, f);
-    wk->near_position = hf_match_take(
-        arena, (size_t)target->map.x.max_in_quad * (size_t)target->map.y.max_in_quad, sizeof(int));
+    wk->near_position = hf_match_take(arena, n_target, sizeof(int));
+    wk->score = hf_match_take(arena, n_target + lanes, f);
     wk->vector = hf_match_take(arena, (size_t)source->D, sizeof(double));
 }

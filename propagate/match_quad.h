@@ -27,6 +27,7 @@ typedef struct hf_match_worker {
     int    *near;       /* those that may win one pixel */
     float  *near_score;
     int    *near_position; /* [positions of a target quad] */
+    float  *score;      /* [positions of a target quad, padded] */
     double *vector;     /* [D] S'(p) */
 } hf_match_worker;
 
