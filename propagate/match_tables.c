@@ -197,13 +197,13 @@ void hf_match_target_plan(hf_match_target *t, hf_match_arena *arena, const hf_te
                           int W, int H)
 {
     hf_match_map_plan(&t->map, arena, features, W, H);
-    t->n_quads = t->map.x.n_quads * t->map.y.n_quads;
+    t->n_quads = t->map.x.n_cells * t->map.y.n_quads;
     size_t n = (size_t)t->n_quads;
     size_t n_positions = (size_t)W * (size_t)H + n * (HF_MATCH_LANES - 1);
     t->n_positions = hf_match_take(arena, n, sizeof(int));
     t->n_padded = hf_match_take(arena, n, sizeof(int));
     t->offset = hf_match_take(arena, n, sizeof(int64_t));
-    t->bound = hf_match_take(arena, n + HF_MATCH_LANES, sizeof(float));
+    t->bound = hf_match_take(arena, (size_t)hf_match_pad(t->n_quads), sizeof(float));
     t->mix = hf_match_take(arena, HF_MATCH_N_MIXES * n, sizeof(float));
     t->bound_part = hf_match_take(arena, n, sizeof(float));
     t->b = hf_match_take(arena, 4 * n_positions, sizeof(float));
@@ -259,15 +259,14 @@ static void fill_same(hf_match_target *t)
 static void quad_key(const hf_match_target *t, int quad, int key[6])
 {
     const hf_match_axis *x = &t->map.x, *y = &t->map.y;
-    int qy = quad / x->n_quads, qx = quad % x->n_quads, at = qy * x->n_cells + qx;
     int below = y->step * x->n_cells;
-    key[0] = t->same[at];
-    key[1] = t->same[at + x->step];
-    key[2] = t->same[at + below];
-    key[3] = t->same[at + below + x->step];
+    key[0] = t->same[quad];
+    key[1] = t->same[quad + x->step];
+    key[2] = t->same[quad + below];
+    key[3] = t->same[quad + below + x->step];
     bool flat = key[0] == key[1] && key[0] == key[2] && key[0] == key[3];
-    key[4] = flat ? -1 : y->pattern[qy];
-    key[5] = flat ? -1 : x->pattern[qx];
+    key[4] = flat ? -1 : y->pattern[quad / x->n_cells];
+    key[5] = flat ? -1 : x->pattern[quad % x->n_cells];
 }
 
 static bool equal_quads(const hf_match_target *t, int i, int j)
@@ -345,7 +344,7 @@ static void store_mixes(hf_match_target *t, int quad, const hf_match_corners *co
 static void fill_quad(hf_match_target *t, int quad)
 {
     const hf_match_map *map = &t->map;
-    int qy = quad / map->x.n_quads, qx = quad % map->x.n_quads, key[6];
+    int qy = quad / map->x.n_cells, qx = quad % map->x.n_cells, key[6];
     int y0 = map->y.start[qy], y1 = map->y.start[qy + 1];
     int x0 = map->x.start[qx], x1 = map->x.start[qx + 1];
     int stride = ((y1 - y0) * (x1 - x0) + HF_MATCH_LANES - 1) / HF_MATCH_LANES * HF_MATCH_LANES;
@@ -395,14 +394,20 @@ void hf_match_target_fill(hf_match_target *t, int n_threads)
     fill_same(t);
     for (int i = 0; i < t->n_quads; i++) {
         const hf_match_axis *x = &t->map.x, *y = &t->map.y;
-        int qy = i / x->n_quads, qx = i % x->n_quads;
-        int n = (y->start[qy + 1] - y->start[qy]) * (x->start[qx + 1] - x->start[qx]);
+        int qy = i / x->n_cells, qx = i % x->n_cells;
+        t->quad_zero[i] = -1;
+        t->n_positions[i] = t->n_padded[i] = 0;
+        t->bound[i] = 0;
         t->offset[i] = offset;
+        if (qx >= x->n_quads)
+            continue;
+        int n = (y->start[qy + 1] - y->start[qy]) * (x->start[qx + 1] - x->start[qx]);
         offset += (n + HF_MATCH_LANES - 1) / HF_MATCH_LANES * HF_MATCH_LANES;
     }
 #pragma omp parallel for num_threads(n_threads)
     for (int i = 0; i < t->n_quads; i++)
-        fill_quad(t, i);
+        if (i % t->map.x.n_cells < t->map.x.n_quads)
+            fill_quad(t, i);
     drop_twins(t);
     t->first_zero = -1;
     for (int i = 0; i < t->n_quads; i++)
