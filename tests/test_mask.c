@@ -276,8 +276,8 @@ Test(mask, an_edge_that_has_another_objects_colour_stays_with_its_neighbour)
         for (int x = 0; x < 36; x++)
             near_disc += id_at(mask, x, y) == square;
     cr_assert_eq(report.n_ids, 2);
-    /* Of some 150 px only those within the tolerance of the very colour: 32 of 255 levels. */
-    cr_assert_leq(near_disc, 24, "%d px of the ring", near_disc);
+    /* Of some 200 px only those within the tolerance of the very colour: 33 of 256 levels, and a few. */
+    cr_assert_leq(near_disc, 32, "%d px of the ring", near_disc);
     hf_mask_free(&mask);
 }
 
