@@ -6,14 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "propagate/fill_ops.h"
+
 typedef struct backend_entry {
     const char *name;
     int (*fill)(hf_backend *be, hf_error *err);
+    void (*fill_propagation)(hf_backend *be);
 } backend_entry;
 
 static const backend_entry backends[] = {
-    { "ref", hf_ref_fill },
-    { "cpu", hf_cpu_fill },
+    { "ref", hf_ref_fill, hf_ref_fill_propagation },
+    { "cpu", hf_cpu_fill, hf_cpu_fill_propagation },
 };
 #define N_BACKENDS (sizeof(backends) / sizeof(backends[0]))
 
@@ -51,6 +54,7 @@ int hf_backend_open(hf_backend **out, const char *name, int n_threads, hf_error 
             hf_backend_close(&be);
             return rc;
         }
+        backends[i].fill_propagation(be);
         *out = be;
         return HF_OK;
     }

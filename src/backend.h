@@ -31,6 +31,8 @@ typedef struct hf_backend hf_backend;
 typedef struct hf_match_dense_params hf_match_dense_params;     /* propagate/match_dense.h */
 typedef struct hf_match_context_params hf_match_context_params; /* propagate/match_context.h */
 
+typedef struct hf_splat_params hf_splat_params;                 /* propagate/splat.h */
+
 typedef struct hf_ops {
     /* Memory. `alloc` returns zeroed memory aligned to 64 bytes, NULL when there is none. */
     void *(*alloc)(hf_backend *be, size_t bytes);
@@ -84,7 +86,24 @@ typedef struct hf_ops {
     int (*pool)(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
                 const hf_pool_params *params, hf_error *err);
 
-    /* Matching and splatting: propagate/match_dense.h, match_context.h, splat.h */
+    /* Matching and splatting: propagate/match_dense.h, match_stay.h, match_context.h, splat.h */
+    int (*splat)(hf_backend *be, const hf_tensor *out, const hf_tensor *cover,
+                 const hf_tensor *winner, const hf_tensor *payload, const hf_tensor *match,
+                 const hf_tensor *similarity, const hf_splat_params *params,
+                 const hf_tensor *scratch, hf_error *err);
+    size_t (*match_dense_scratch_bytes)(hf_backend *be, const hf_tensor *source,
+                                        const hf_tensor *target,
+                                        const hf_match_dense_params *params);
+    int (*match_dense)(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                       const hf_tensor *source, const hf_tensor *target,
+                       const hf_match_dense_params *params, const hf_tensor *scratch,
+                       hf_error *err);
+    int (*match_stay)(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                      const hf_tensor *a, const hf_tensor *b, float tolerance, hf_error *err);
+    int (*match_context)(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                         const hf_tensor *target, const hf_tensor *reference,
+                         const hf_tensor *shift, const hf_match_context_params *params,
+                         hf_error *err);
 } hf_ops;
 
 struct hf_backend {
