@@ -508,10 +508,10 @@ static int seek_by_key(hf_video_in *in, int64_t index, hf_error *err)
     const hf_frame_index *x = in->index;
     /* A deinterlacer looks at the frame before: start early enough to have it. */
     int64_t from = in->is_deinterlacing && index > 0 ? index - 1 : index;
-    int64_t key = hf_frame_index_key(x, x->pts[from]);
+    int64_t key = x->is_exact ? hf_frame_index_key(x, x->pts[from]) : -1;
     int rc;
 
-    if (!x->is_exact || key < 0)
+    if (key < 0)
         return 0;
     reset(in);
     if (hf_decoder_seek(in->decoder, x->key_dts[key]) < 0)

@@ -376,6 +376,7 @@ Test(video_in, parameters_out_of_range_are_refused)
     hf_frame_new(&small, 8, 8, NULL);
     cr_expect_eq(hf_video_in_read(small, in, &err), HF_EARG);
     cr_expect(strstr(err.text, "want 64x48"));
+    hf_frame_free(&small);
     cr_expect_eq(hf_frame_new(&small, 1 << 20, 1 << 20, &err) , HF_EARG);
     cr_expect_null(small);
     hf_video_in_close(&in);

@@ -556,7 +556,7 @@ Test(video_out, resume_from_another_kind_of_file_is_refused)
     hf_video_out_params p = { .crf = -1 };
     convert(from, old, &p);
     refused_resume(wide, old, &p, HF_EARG, "another size");
-    refused_resume(from, old, &(hf_video_out_params){ .codec = "hevc", .crf = -1 }, HF_EARG, "another codec");
+    refused_resume(from, old, &(hf_video_out_params){ .codec = "mpeg4", .crf = -1 }, HF_EARG, "another codec");
     refused_resume(from, old, &(hf_video_out_params){ .preset = "slow", .options = "bf=0:refs=1", .crf = -1 }, HF_EARG, "another encoder setting");
     refused_resume(from, test_path("absent.mp4"), &p, HF_EIO, "No such file");
     refused_resume(from, write_bytes("half.mp4", "\0\0\0\x1c" "ftypisom\0\0\0\0isommp41xxxx", 28), &p, HF_EFORMAT, "half.mp4");
