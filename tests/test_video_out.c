@@ -1,6 +1,7 @@
 /* Writing: exact samples, alpha, copied streams, resume, and what is refused or goes wrong half way. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <libavutil/frame.h>
 
 #include "io/video_in.h"
@@ -701,6 +702,44 @@ Test(video_out, standard_output_is_y4m_for_a_y4m_pipe_and_matroska_else)
     cr_expect_eq(compare_files(mkv, test_path("out1"), 3, 0), 3);
     hf_video_in *in = open_in(test_path("out0"));
     cr_expect_str_eq(hf_video_in_get_info(in)->container, "yuv4mpegpipe");
+    hf_video_in_close(&in);
+}
+
+Test(video_out, memory_does_not_grow_with_length)
+{
+#ifdef __SANITIZE_ADDRESS__
+    cr_skip_test("1 case: the sanitizer keeps freed memory");
+#endif
+    struct rusage before, after;
+    const char *from = make_clip("long.mkv", &(clip){ .n = 2000, .audio = 4000, .codec = "mpeg2video" });
+    job j = start(from, test_path("long2.mkv"), NULL);
+    cr_assert_eq(write_frames(&j, HF_VIDEO_BLEND, 200), 200);
+    getrusage(RUSAGE_SELF, &before);
+    cr_assert_eq(write_frames(&j, HF_VIDEO_BLEND, 1800), 1800);
+    getrusage(RUSAGE_SELF, &after);
+    cr_expect_lt(after.ru_maxrss - before.ru_maxrss, 2048, "%ld kB more", after.ru_maxrss - before.ru_maxrss);
+    finish(&j, HF_VIDEO_WHOLE);
+}
+
+Test(video_out, trim_and_resume_go_together)
+{
+    const char *from = make_clip("s.mkv", &with_streams), *part = test_path("p.mp4"), *to = test_path("w.mp4");
+    hf_video_out_params p = { .trim = 1, .crf = -1 };
+    int n;
+    job j = start(from, part, &p);
+    cr_assert_eq(hf_video_in_seek(j.in, 4, NULL), HF_OK);
+    write_frames(&j, HF_VIDEO_BLEND, 6);
+    finish(&j, HF_VIDEO_PART);
+    p.resume = part;
+    j = start(from, to, &p);
+    cr_assert_eq(hf_video_in_seek(j.in, 10, NULL), HF_OK);
+    write_frames(&j, HF_VIDEO_BLEND, MAX_FRAMES);
+    finish(&j, HF_VIDEO_WHOLE);
+    int64_t last = last_pts(to, &n);
+    cr_expect_eq(n, 16);
+    hf_video_in *in = open_in(to);
+    const hf_video_info *info = hf_video_in_get_info(in);
+    cr_expect_eq((last * info->time_num * 1000 + info->time_den / 2) / info->time_den, 15 * 40);
     hf_video_in_close(&in);
 }
 
