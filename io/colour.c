@@ -100,7 +100,7 @@ int hf_convert_run(AVFrame *target, hf_colour to, const AVFrame *source, hf_colo
 {
     int w = source->width, h = source->height;
     int flags = exact ? SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT
-                      : SWS_FAST_BILINEAR;
+                      : SWS_BILINEAR | SWS_FULL_CHR_H_INT; /* 4:2:0 takes a special path, 0.3 ms at 480p */
 
     if (!c->sws || c->width != w || c->height != h || c->source != source->format || c->target != target->format ||
         !same_colour(c->from, from) || !same_colour(c->to, to)) {

@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "io/frame.h"
 
 /* A decoder that only reports errors while it is drained is given up after so many. */
 #define MAX_BAD_WHILE_DRAINING 256
+
+/* Less than this at the end may be a matter of rounding or of the last frame's length. */
+#define MISSING_US 250000
 
 static int is_image_format(const AVInputFormat *format)
 {
@@ -32,6 +36,8 @@ int hf_demuxer_open(AVFormatContext **out, const char *path, hf_error *err)
     if (strcmp(path, "-") && !strstr(path, "://")) {
         if (stat(path, &st) < 0)
             return hf_fail(err, HF_EIO, "%s: %s", path, strerror(errno));
+        if (access(path, R_OK) < 0)
+            return hf_fail(err, HF_EIO, "%s: %s", path, strerror(errno));
         if (S_ISREG(st.st_mode) && st.st_size == 0)
             return hf_fail(err, HF_EFORMAT, "%s: the file is empty, want a video", path);
     }
@@ -39,10 +45,12 @@ int hf_demuxer_open(AVFormatContext **out, const char *path, hf_error *err)
     av_dict_set(&options, "pattern_type", "none", 0); /* image2: '%' in a file's name is no pattern */
     rc = avformat_open_input(out, url, NULL, &options);
     av_dict_free(&options);
-    if (rc == AVERROR_INVALIDDATA)
-        return hf_av_fail(err, HF_EFORMAT, rc, path);
     if (rc == AVERROR_EOF)
         return hf_fail(err, HF_EFORMAT, "%s: the input is empty, want a video", path);
+    /* A readable local file that does not open has broken contents, whatever code the demuxer gave. */
+    int is_local = strcmp(path, "-") && !strstr(path, "://");
+    if (rc == AVERROR_INVALIDDATA || (rc < 0 && is_local && rc != AVERROR(EIO)))
+        return hf_av_fail(err, HF_EFORMAT, rc, path);
     return rc < 0 ? hf_av_fail(err, HF_EIO, rc, path) : HF_OK;
 }
 
@@ -147,6 +155,26 @@ static void note_bad(hf_decoder *d)
         hf_warn(d->warnings, "some data could not be decoded");
 }
 
+/* The file has ended, but its header promised more. */
+static void check_end(hf_decoder *d)
+{
+    const AVFormatContext *f = d->format;
+    int64_t start = f->start_time == AV_NOPTS_VALUE ? 0 : f->start_time;
+
+    if (f->duration > 0 && f->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE && d->end_us > 0 &&
+        d->end_us + MISSING_US < start + f->duration)
+        hf_warn(d->warnings, "the file ends after %.2f s, its header says %.2f s", (double)(d->end_us - start) / 1e6,
+                (double)f->duration / 1e6);
+}
+
+static void note_end(hf_decoder *d, const AVPacket *packet)
+{
+    AVRational base = d->format->streams[packet->stream_index]->time_base;
+    int64_t end = packet->pts == AV_NOPTS_VALUE ? 0
+                                                : av_rescale_q(packet->pts + packet->duration, base, AV_TIME_BASE_Q);
+    d->end_us = end > d->end_us ? end : d->end_us;
+}
+
 /* Feed the decoder one packet, or the end of the file. */
 static void feed(hf_decoder *d)
 {
@@ -158,10 +186,13 @@ static void feed(hf_decoder *d)
     if (rc < 0) {
         if (rc != AVERROR_EOF || (d->format->pb && d->format->pb->error < 0 && d->format->pb->error != AVERROR_EOF))
             hf_warn(d->warnings, "the file breaks off (%s)", av_err2str(rc));
+        else
+            check_end(d);
         avcodec_send_packet(d->codec, NULL);
         d->is_draining = 1;
         return;
     }
+    note_end(d, packet);
     if (packet->stream_index != d->stream->index) {
         if (d->others && !hf_packet_queue_put(d->others, packet))
             hf_warn(d->warnings, "audio runs too far ahead of the video, some of it is lost");

@@ -19,6 +19,7 @@ typedef struct hf_decoder {
     int              is_image; /* the file is one picture */
     int              is_draining;
     int              n_bad;    /* decode errors so far */
+    int64_t          end_us;   /* latest end of a packet read, of any stream */
 } hf_decoder;
 
 /* Open the best video stream of `path` ("-": standard input). Statuses of hf_video_in_open. */

@@ -90,6 +90,12 @@ static int codec_has_alpha(const AVCodec *codec)
     return 0;
 }
 
+/* The encoder may be able to, but MP4 and most others do not say in the file that there is alpha. */
+static int container_has_alpha(const AVOutputFormat *format)
+{
+    return strstr("mov webm matroska nut avi", format->name) != NULL;
+}
+
 static int choose_codec(hf_encoder_plan *plan, const char *path, const hf_video_out_params *p, hf_error *err)
 {
     const char *name = p->codec;
@@ -106,8 +112,7 @@ static int choose_codec(hf_encoder_plan *plan, const char *path, const hf_video_
         return HF_OK;
     if (!codec_has_alpha(plan->codec))
         return hf_fail(err, HF_EUNSUPPORTED, "%s: %s in %s cannot hold alpha, %s", path, name, what, want_alpha);
-    /* The encoder may be able to, but MP4 and most others do not say in the file that there is alpha. */
-    if (!strstr("mov webm matroska nut avi", plan->format->name))
+    if (!container_has_alpha(plan->format))
         return hf_fail(err, HF_EUNSUPPORTED, "%s: %s cannot hold alpha, %s", path, what, want_alpha);
     return HF_OK;
 }
@@ -183,10 +188,17 @@ static enum AVPixelFormat choose_pixels(const hf_encoder_plan *plan, enum AVPixe
     return found;
 }
 
-static enum AVPixelFormat choose_png(const hf_video_out_params *p, enum AVPixelFormat source)
+/* A source that is transparent itself stays so where that costs nothing. */
+static int wants_alpha(const hf_encoder_plan *plan, hf_video_kind kind, enum AVPixelFormat source)
+{
+    int can = !plan->format || (codec_has_alpha(plan->codec) && container_has_alpha(plan->format));
+    return kind == HF_VIDEO_CUTOUT || (kind == HF_VIDEO_BLEND && has_alpha(source) && can);
+}
+
+static enum AVPixelFormat choose_png(const hf_video_out_params *p, enum AVPixelFormat source, int alpha)
 {
     int is_deep = p->bits ? p->bits == 16 : p->kind != HF_VIDEO_PICTURE && av_pix_fmt_desc_get(source)->comp[0].depth > 8;
-    if (p->kind == HF_VIDEO_CUTOUT)
+    if (alpha)
         return is_deep ? AV_PIX_FMT_RGBA64BE : AV_PIX_FMT_RGBA;
     return is_deep ? AV_PIX_FMT_RGB48BE : AV_PIX_FMT_RGB24;
 }
@@ -202,6 +214,18 @@ static hf_colour choose_colour(const hf_encoder_plan *plan, hf_video_kind kind, 
     hf_colour colour = hf_colour_of_picture(sample);
     return hf_colour_of(plan->pixel_format, plan->height, colour.matrix,
                         colour.is_full ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG);
+}
+
+/* libx264 prints a bad name by itself before it can be told not to. */
+static int check_preset(const char *path, const char *preset, hf_error *err)
+{
+    static const char *const names[] = { "ultrafast", "superfast", "veryfast", "faster", "fast",
+                                         "medium", "slow", "slower", "veryslow", "placebo" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (!preset || !strcmp(preset, names[i]))
+            return HF_OK;
+    return hf_fail(err, HF_EARG, "%s: preset is '%s', want one of ultrafast ... veryfast ... medium ... placebo", path,
+                   preset);
 }
 
 static int check_numbers(const char *path, const hf_video_out_params *p, hf_error *err)
@@ -220,7 +244,7 @@ static int check_numbers(const char *path, const hf_video_out_params *p, hf_erro
         (int64_t)p->width * p->height > HF_FRAME_MAX_PIXELS)
         return hf_fail(err, HF_EARG, "%s: pictures of %dx%d, want at most %d pixels", path, p->width, p->height,
                        HF_FRAME_MAX_PIXELS);
-    return HF_OK;
+    return check_preset(path, p->preset, err);
 }
 
 int hf_encoder_plan_make(hf_encoder_plan *plan, const char *path, const hf_video_out_params *p,
@@ -244,7 +268,8 @@ int hf_encoder_plan_make(hf_encoder_plan *plan, const char *path, const hf_video
     plan->width = is_picture && p->width ? p->width : source->sample->width;
     plan->height = is_picture && p->width ? p->height : source->sample->height;
     enum AVPixelFormat from = is_picture ? AV_PIX_FMT_RGB24 : (enum AVPixelFormat)source->sample->format;
-    plan->pixel_format = is_folder ? choose_png(p, from) : choose_pixels(plan, from, p->kind == HF_VIDEO_CUTOUT);
+    int alpha = wants_alpha(plan, p->kind, from);
+    plan->pixel_format = is_folder ? choose_png(p, from, alpha) : choose_pixels(plan, from, alpha);
     plan->colour = choose_colour(plan, p->kind, source->sample);
     return HF_OK;
 }
@@ -292,7 +317,6 @@ static void set_options(AVDictionary **o, AVCodecContext *c, const hf_encoder_pl
     }
     if (!strcmp(n, "ffv1")) {
         av_dict_set(o, "level", "3", 0); /* with slices, so that threads help, and a checksum in each */
-        av_dict_set(o, "slices", "4", 0);
         av_dict_set(o, "slicecrc", "1", 0);
         c->gop_size = 1;
     }

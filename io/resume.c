@@ -112,6 +112,7 @@ static int compare(hf_resume *r, const AVCodecContext *e, hf_error *err)
 {
     const AVCodecParameters *p = r->video->codecpar;
     int is_same_format = p->format == e->pix_fmt ||
+                         p->codec_id == AV_CODEC_ID_PRORES || /* decodes to more bits than it was given */
                          /* VP9's alpha is not seen in the header. */
                          (p->format == AV_PIX_FMT_YUV420P && e->pix_fmt == AV_PIX_FMT_YUVA420P) ||
                          !strncmp(av_get_pix_fmt_name(e->pix_fmt), "yuvj", 4);

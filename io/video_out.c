@@ -204,6 +204,13 @@ static int check_kind(const hf_video_out *o, hf_video_kind kind, const char *nam
     return hf_fail(err, HF_EARG, "%s: was not opened to write a %s", o->path, name);
 }
 
+/* MP4 shows a last frame of no length not at all. */
+static int64_t duration_of(const hf_video_out *o, const hf_frame *frame)
+{
+    int64_t usual = av_rescale_q(1, av_inv_q(o->encoder->framerate), o->time_base);
+    return frame->duration > 0 ? frame->duration : usual > 0 ? usual : 1;
+}
+
 /* Encode a picture at the frame's time. */
 static int encode(hf_video_out *o, const hf_frame *frame, const AVFrame *ready, hf_error *err)
 {
@@ -221,9 +228,9 @@ static int encode(hf_video_out *o, const hf_frame *frame, const AVFrame *ready, 
     o->send->pts = frame->pts - o->start;
     o->send->pict_type = AV_PICTURE_TYPE_NONE; /* the source's choice of key frames is not ours */
     o->durations[o->n_written % N_DURATIONS].pts = o->send->pts;
-    o->durations[o->n_written % N_DURATIONS].duration = frame->duration;
+    o->durations[o->n_written % N_DURATIONS].duration = duration_of(o, frame);
     o->last_pts = frame->pts;
-    o->last_duration = frame->duration;
+    o->last_duration = duration_of(o, frame);
     o->n_written++;
     hf_av_forget();
     rc = avcodec_send_frame(o->encoder, o->send);
@@ -263,7 +270,7 @@ int hf_video_out_write_cutout(hf_video_out *o, const hf_frame *frame, const uint
 
 int hf_video_out_finish(hf_video_out *o, hf_video_end end, hf_error *err)
 {
-    int64_t last = o->last_pts + (o->last_duration > 0 ? o->last_duration : 1);
+    int64_t last = o->last_pts + o->last_duration;
     int rc;
 
     if (!o->n_written)

@@ -1,10 +1,9 @@
 /* main.c - the program: read the command line, choose the verb. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "src/bench.h"
 #include "hf_config.h"
 #include "src/cmd_eval.h"
 #include "src/doctor.h"
@@ -78,10 +77,13 @@ int main(int argc, char **argv)
     switch (options.verb) {
     case HF_VERB_DOCTOR:
         return hf_doctor_main(stdout);
+    case HF_VERB_BENCH:
+        return hf_bench_main(argc - options.rest, argv + options.rest);
     case HF_VERB_EVAL:
         return eval(&options);
     case HF_VERB_RUN:
-    default:
-        return hf_run_main(&options, argc, argv);
+    case HF_VERB_ALL:
+        break;
     }
+    return hf_run_main(&options, argc, argv);
 }

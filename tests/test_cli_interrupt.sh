@@ -10,8 +10,8 @@ mask mask20.png 20
 # Wait until the log tells of $1 frames, then send signal $2 to the run.
 interrupt_after() {
     tries=0
-    while [ "$(grep -c '"frame"' log.json 2>/dev/null)" -lt "$1" ] && [ $tries -lt 600 ]; do
-        sleep 0.01 2>/dev/null || sleep 1
+    while [ "$(cat log.json 2>/dev/null | grep -c '"frame"')" -lt "$1" ] && [ $tries -lt 3000 ]; do
+        sleep 0.01
         tries=$((tries + 1))
         kill -0 "$pid" 2>/dev/null || return 1
     done

@@ -29,7 +29,7 @@ video clip.mp4 8 -c:v libx264 -movflags +faststart
 make -i "$scene" -f lavfi -i sine=440 -t 0.8 -pix_fmt yuv420p -c:v libx264 -c:a aac sound.mp4
 make -i sine=440 -t 0.3 audio.m4a
 mask mask.png 0
-make -i color=black:s=64x48,format=gray -frames:v 1 black.png
+make -i nullsrc=s=64x48,format=gray,geq=lum=0 -frames:v 1 black.png
 make -i color=white:s=32x48,format=gray -frames:v 1 narrow.png
 make -i "nullsrc=s=64x48,format=rgb24,geq=r='X*4':g='Y*5':b='mod(X*Y,256)'" -frames:v 1 colours.png
 make -i color=red@0:s=64x48,format=rgba -frames:v 1 clear.png
@@ -89,7 +89,7 @@ bad 3 'audio.m4a' audio.m4a --mask mask.png -o out.mp4
 bad 3 'nothing' nothing --mask mask.png -o out.mp4
 bad 3 'nosuch' nosuch/%03d.png --mask mask.png -o out.mp4
 bad 3 'huge.ppm' huge.ppm --mask mask.png -o out.mp4
-bad 3 'standard input' - --mask mask.png -o out.mp4
+bad 3 '-: ' - --mask mask.png -o out.mp4
 keeps_output=yes
 bad 3 '004' mixed --mask mask.png -o out.mp4
 bad 3 '002' broken --mask mask.png -o out.mp4
@@ -137,8 +137,10 @@ bad 1 'log.json' clip.mp4 --mask mask.png -o out.mp4 --log-json nodir/log.json
 cmp -s clip.mp4 taken.mp4 && pass || fail 'an existing file was touched'
 
 # Full disks and closed pipes.
-bad 1 'No space left' clip.mp4 --mask mask.png -o /dev/full
-if ln -s /dev/full full.json 2>/dev/null && mkdir tiny && mount -t tmpfs -o size=16k none tiny 2>/dev/null; then
+"$hfprop" clip.mp4 --mask mask.png -o - >/dev/full 2>stderr.txt
+code=$?
+[ $code = 1 ] && grep -qF 'No space left' stderr.txt && pass || fail "full device: exit $code: $(cat stderr.txt)"
+if mkdir tiny && mount -t tmpfs -o size=16k none tiny 2>/dev/null; then
     bad 1 'No space left' clip.mp4 --mask mask.png -o tiny/out.mkv --codec ffv1
     bad 1 'No space left' clip.mp4 --mask mask.png -o none --mattes tiny/m --matte-depth 16
     umount tiny
