@@ -9,6 +9,8 @@
 
 #define DEFAULT_CRF 18     /* H.264, HEVC: hard to tell from the source */
 #define DEFAULT_CRF_VP9 24 /* about the same to the eye */
+/* At 480p and crf 18: 11 ms of a core a frame; "veryfast" takes 16 for a file smaller by a fifth. */
+#define DEFAULT_PRESET "superfast"
 #define MAX_THREADS 8      /* small pictures gain nothing from more, and each holds frames */
 
 static const struct {
@@ -299,12 +301,13 @@ static void set_options(AVDictionary **o, AVCodecContext *c, const hf_encoder_pl
     else if (is_vpx || is_x26)
         av_dict_set_int(o, "crf", crf, 0);
     if (is_x26)
-        av_dict_set(o, "preset", p->preset ? p->preset : "veryfast", 0);
+        av_dict_set(o, "preset", p->preset ? p->preset : DEFAULT_PRESET, 0);
     if (!strcmp(n, "libx265"))
         av_dict_set(o, "x265-params", "log-level=none", 0); /* it prints by itself */
     if (is_vpx) {
-        av_dict_set(o, "deadline", "good", 0);
-        av_dict_set(o, "cpu-used", "5", 0);
+        /* "good" takes four times as long for the same size at this crf. */
+        av_dict_set(o, "deadline", "realtime", 0);
+        av_dict_set(o, "cpu-used", "6", 0);
         /* Invisible reference frames and an alpha layer do not go together in libvpx. */
         if (has_alpha(plan->pixel_format))
             av_dict_set(o, "auto-alt-ref", "0", 0);
@@ -320,8 +323,11 @@ static void set_options(AVDictionary **o, AVCodecContext *c, const hf_encoder_pl
         av_dict_set(o, "slicecrc", "1", 0);
         c->gop_size = 1;
     }
-    if (!strcmp(n, "png"))
-        c->compression_level = 4;
+    if (!strcmp(n, "png")) {
+        /* With a prediction the fastest deflate makes smaller files than level 4 without, in 2/3 of the time. */
+        c->compression_level = 1;
+        av_dict_set(o, "pred", "up", 0);
+    }
 }
 
 static int fill_context(AVCodecContext *c, const hf_encoder_plan *plan, const hf_video_out_params *p,

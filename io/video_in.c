@@ -402,15 +402,6 @@ hf_video_source hf_video_in_get_source(const hf_video_in *in)
     };
 }
 
-/* The file ended before what its header says. */
-static void check_length(hf_video_in *in)
-{
-    if (in->images || !in->decoder->stream->nb_frames || in->next >= in->decoder->stream->nb_frames)
-        return;
-    hf_warn(&in->warnings, "%s: %lld frames found, its header says %lld", in->path, (long long)in->next,
-            (long long)in->decoder->stream->nb_frames);
-}
-
 static int check_size(const AVFrame *picture, hf_video_in *in, hf_error *err)
 {
     if (picture->width == in->info.width && picture->height == in->info.height)
@@ -458,10 +449,8 @@ int hf_video_in_read(hf_frame *frame, hf_video_in *in, hf_error *err)
                        frame->height, in->info.width, in->info.height);
     rc = in->has_pending ? HF_OK : next_picture(in->pending, in, err);
     in->has_pending = 0;
-    if (rc == HF_EOF) {
-        check_length(in);
+    if (rc == HF_EOF)
         return rc;
-    }
     if (rc == HF_OK)
         rc = fill_frame(frame, in, err);
     av_frame_unref(in->pending);
@@ -508,10 +497,10 @@ static int seek_by_key(hf_video_in *in, int64_t index, hf_error *err)
     const hf_frame_index *x = in->index;
     /* A deinterlacer looks at the frame before: start early enough to have it. */
     int64_t from = in->is_deinterlacing && index > 0 ? index - 1 : index;
-    int64_t key = hf_frame_index_key(x, x->pts[from]);
+    int64_t key = x->is_exact ? hf_frame_index_key(x, x->pts[from]) : -1;
     int rc;
 
-    if (!x->is_exact || key < 0)
+    if (key < 0)
         return 0;
     reset(in);
     if (hf_decoder_seek(in->decoder, x->key_dts[key]) < 0)
