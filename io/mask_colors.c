@@ -13,9 +13,11 @@
 #define TABLE_BITS 17
 #define TABLE_SIZE (1 << TABLE_BITS)
 #define COLORS_GIVE_UP (1 << 16)  /* different colours; drawings have far fewer */
-#define CLEAN_COLORS 64           /* at most so many: little was blurred, thin lines count */
+#define CLEAN_COLORS 64           /* at most so many: no lossy format was in the way */
+#define HARD_COLORS 16            /* at most so many: nothing was blurred, thin lines count */
 #define THIN_MIN_PX 4
-#define MIN_AREA_SHARE 0.7        /* of all pixels must be near an object's colour or background */
+#define MIN_AREA_SHARE 0.7        /* of all pixels must be near an object's colour or background, */
+#define MIN_OBJECT_SHARE 0.4      /* and of those that are not background: a cut-out photo has little */
 #define NEAR_RADIUS 4             /* anti-aliasing and mild blur reach no further */
 #define FAR_RADIUS 12
 #define EDGE (-1)
@@ -156,14 +158,14 @@ static int nearest_object(const finder *f, uint32_t rgb, int *at_distance)
 
 static int is_object(const finder *f, const entry *e, int64_t min_inner_px)
 {
-    int d, clean = f->n_entries <= CLEAN_COLORS;
+    int d, clean = f->n_entries <= CLEAN_COLORS, hard = f->n_entries <= HARD_COLORS;
     nearest_object(f, e->rgb, &d);
     /* Two areas of nearly one colour are two objects if nothing blurred the picture. */
     if (d <= (clean && e->inner_px > 0 ? 0 : f->tolerance))
         return 0;
     if (e->inner_px > 0)
         return e->inner_px >= min_inner_px;
-    return min_inner_px == 0 && clean && e->n_px >= THIN_MIN_PX &&
+    return min_inner_px == 0 && hard && e->n_px >= THIN_MIN_PX &&
            !is_mixture(f, e->rgb);
 }
 
@@ -201,16 +203,18 @@ static int pick_objects(finder *f, int64_t min_inner_px)
     return 1;
 }
 
-/* Colours near an object's become that object, the others edges. Returns the pixels that are no edge. */
-static int64_t sort_colors(finder *f)
+/* Colours near an object's become that object, the others edges. 0 if too much would be edge. */
+static int sort_colors(finder *f)
 {
-    int64_t sure_px = 0;
+    int64_t sure_px = 0, n_px = (int64_t)f->width * f->height;
+    int64_t ground_px = f->entries[f->objects[0]].n_px;
     for (int i = 0; i < f->n_entries; i++) {
         int d, slot = nearest_object(f, f->entries[i].rgb, &d);
         f->entries[i].slot = d <= f->tolerance ? slot : EDGE;
         sure_px += d <= f->tolerance ? f->entries[i].n_px : 0;
     }
-    return sure_px;
+    return (double)sure_px >= MIN_AREA_SHARE * (double)n_px &&
+           (double)(sure_px - ground_px) >= MIN_OBJECT_SHARE * (double)(n_px - ground_px);
 }
 
 /* Most similar object among those seen within `radius` of the pixel; EDGE if there is none. */
@@ -282,7 +286,7 @@ static void find(hf_colors *out, uint8_t *slots, finder *f, int64_t min_inner_px
         out->verdict = HF_COLORS_TOO_MANY;
         return;
     }
-    if ((double)sort_colors(f) < MIN_AREA_SHARE * f->width * f->height)
+    if (!sort_colors(f))
         return;
     out->snapped_px = fill_slots(f, slots);
     report_objects(out, f);

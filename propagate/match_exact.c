@@ -57,7 +57,7 @@ void hf_match_exact_quad(hf_match_best *best, const hf_match_target *t, int quad
     hf_match_corners corners;
     double dot[4];
 
-    hf_match_corners_get(&corners, map, quad / map->x.n_quads, quad % map->x.n_quads);
+    hf_match_corners_get(&corners, map, quad / map->x.n_cells, quad % map->x.n_cells);
     for (int j = 0; j < 4; j++)
         dot[j] = corners.norm[j] > 0
                      ? dot_mixed(vector, map->raw + (int64_t)corners.cell[j] * map->D, map->D) /

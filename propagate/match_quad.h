@@ -5,7 +5,7 @@
 #include "propagate/match_tables.h"
 
 /* One thread's working memory. `positions` and `rows` are those of the largest source quad;
- * candidate arrays hold n_candidates entries, all target quads rounded up to whole vectors. */
+ * candidate arrays hold n_candidates entries, all target quads rounded up to HF_MATCH_SCAN. */
 typedef struct hf_match_worker {
     int     n_positions, n_rows, n_candidates;
     float  *a;          /* [4, positions] a_i(p) */
@@ -13,17 +13,21 @@ typedef struct hf_match_worker {
     float  *low;        /* [positions] the best cosine is at least this */
     float  *ends;       /* [3, positions] share of the left and right end of p's row, and their sum */
     float  *row_a;      /* [4, rows] a_i of the ends: left upper, right upper, left lower, right lower */
-    float  *cell;       /* [n, padded] one number per target cell */
+    float  *cell;       /* [n + 2 HF_MATCH_SCAN] one number per target cell */
     float  *bound;      /* [n_candidates] one per target quad */
     int    *listed;     /* target quads that may win somewhere in the source quad */
     float  *listed_gram;  /* [16, n_candidates] i * 4 + j: corner i with their corner j */
-    float  *listed_b;     /* their hf_match_target.bound */
+    float  *listed_mix;   /* [HF_MATCH_N_MIXES, n_candidates] their hf_match_target.mix, */
+    float  *listed_b;     /* bound, */
+    float  *listed_part;  /* and bound_part */
     int    *kept;       /* those that may win somewhere in the row */
-    float  *kept_ends;  /* [8, n_candidates] left end with their corner j, then right end */
+    float  *kept_ends;  /* [18, n_candidates] left end with their 4 corners and 5 middles, then right */
     float  *kept_b;
+    float  *kept_part;
     int    *near;       /* those that may win one pixel */
     float  *near_score;
-    int    *near_position; /* [positions of a target quad] */
+    float  *score;      /* [positions of a target quad] */
+    int    *hits;       /* what collect() found last */
     double *vector;     /* [D] S'(p) */
 } hf_match_worker;
 

@@ -197,13 +197,15 @@ void hf_match_target_plan(hf_match_target *t, hf_match_arena *arena, const hf_te
                           int W, int H)
 {
     hf_match_map_plan(&t->map, arena, features, W, H);
-    t->n_quads = t->map.x.n_quads * t->map.y.n_quads;
+    t->n_quads = t->map.x.n_cells * t->map.y.n_quads;
     size_t n = (size_t)t->n_quads;
     size_t n_positions = (size_t)W * (size_t)H + n * (HF_MATCH_LANES - 1);
     t->n_positions = hf_match_take(arena, n, sizeof(int));
     t->n_padded = hf_match_take(arena, n, sizeof(int));
     t->offset = hf_match_take(arena, n, sizeof(int64_t));
-    t->bound = hf_match_take(arena, n + HF_MATCH_LANES, sizeof(float));
+    t->bound = hf_match_take(arena, (size_t)hf_match_pad(t->n_quads), sizeof(float));
+    t->mix = hf_match_take(arena, HF_MATCH_N_MIXES * n, sizeof(float));
+    t->bound_part = hf_match_take(arena, n, sizeof(float));
     t->b = hf_match_take(arena, 4 * n_positions, sizeof(float));
     t->q = hf_match_take(arena, n_positions, sizeof(int32_t));
     t->quad_zero = hf_match_take(arena, n, sizeof(int32_t));
@@ -257,15 +259,14 @@ static void fill_same(hf_match_target *t)
 static void quad_key(const hf_match_target *t, int quad, int key[6])
 {
     const hf_match_axis *x = &t->map.x, *y = &t->map.y;
-    int qy = quad / x->n_quads, qx = quad % x->n_quads, at = qy * x->n_cells + qx;
     int below = y->step * x->n_cells;
-    key[0] = t->same[at];
-    key[1] = t->same[at + x->step];
-    key[2] = t->same[at + below];
-    key[3] = t->same[at + below + x->step];
+    key[0] = t->same[quad];
+    key[1] = t->same[quad + x->step];
+    key[2] = t->same[quad + below];
+    key[3] = t->same[quad + below + x->step];
     bool flat = key[0] == key[1] && key[0] == key[2] && key[0] == key[3];
-    key[4] = flat ? -1 : y->pattern[qy];
-    key[5] = flat ? -1 : x->pattern[qx];
+    key[4] = flat ? -1 : y->pattern[quad / x->n_cells];
+    key[5] = flat ? -1 : x->pattern[quad % x->n_cells];
 }
 
 static bool equal_quads(const hf_match_target *t, int i, int j)
@@ -304,18 +305,56 @@ static void store_position(hf_match_target *t, int quad, int k, int stride, cons
     t->q[t->offset[quad] + k] = q;
 }
 
+/* Lengths of the quad's 3 x 3 corners and middles; 0 makes a middle unusable. */
+static void part_lengths(double lengths[3][3], const hf_match_corners *corners, const hf_match_map *map)
+{
+    double w[4];
+    for (int y = 0; y < 3; y++) for (int x = 0; x < 3; x++) {
+        hf_match_weights(w, y / 2., x / 2.);
+        lengths[y][x] = hf_match_length(corners, map, w);
+    }
+}
+
+/* sum_k b_k over the four corners of the quarter of the quad that (far_y, far_x) lies in. */
+static double part_sum(double lengths[3][3], double far_y, double far_x, double length)
+{
+    int y = far_y >= 0.5, x = far_x >= 0.5;
+    double w[4];
+    hf_match_weights(w, 2 * far_y - y, 2 * far_x - x);
+    return (w[0] * lengths[y][x] + w[1] * lengths[y][x + 1] + w[2] * lengths[y + 1][x] +
+            w[3] * lengths[y + 1][x + 1]) / length;
+}
+
+static void store_mixes(hf_match_target *t, int quad, const hf_match_corners *corners,
+                        double lengths[3][3])
+{
+    static const struct { int y, x, n, corner[4]; } middles[] = {
+        { 0, 1, 2, { 0, 1 } }, { 1, 0, 2, { 0, 2 } }, { 1, 2, 2, { 1, 3 } },
+        { 2, 1, 2, { 2, 3 } }, { 1, 1, 4, { 0, 1, 2, 3 } },
+    };
+    int k = 0;
+    for (int m = 0; m < 5; m++) {
+        double length = lengths[middles[m].y][middles[m].x];
+        for (int j = 0; j < middles[m].n; j++, k++)
+            t->mix[(size_t)k * (size_t)t->n_quads + (size_t)quad] =
+                length > 0 ? (float)(corners->norm[middles[m].corner[j]] / middles[m].n / length) : 0;
+    }
+}
+
 static void fill_quad(hf_match_target *t, int quad)
 {
     const hf_match_map *map = &t->map;
-    int qy = quad / map->x.n_quads, qx = quad % map->x.n_quads, key[6];
+    int qy = quad / map->x.n_cells, qx = quad % map->x.n_cells, key[6];
     int y0 = map->y.start[qy], y1 = map->y.start[qy + 1];
     int x0 = map->x.start[qx], x1 = map->x.start[qx + 1];
     int stride = ((y1 - y0) * (x1 - x0) + HF_MATCH_LANES - 1) / HF_MATCH_LANES * HF_MATCH_LANES;
     int n = 0, zero = -1;
-    double top = 0;
+    double top = 0, top_part = 0, lengths[3][3];
     hf_match_corners corners;
 
     hf_match_corners_get(&corners, map, qy, qx);
+    part_lengths(lengths, &corners, map);
+    store_mixes(t, quad, &corners, lengths);
     quad_key(t, quad, key);
     for (int py = y0; py < y1; py++) for (int px = x0; px < x1; px++) {
         double w[4], b[4], sum = 0;
@@ -331,6 +370,7 @@ static void fill_quad(hf_match_target *t, int quad)
         for (int j = 0; j < 4; j++)
             sum += b[j] = w[j] * corners.norm[j] / length;
         top = fmax(top, sum);
+        top_part = fmax(top_part, part_sum(lengths, map->y.far[py], map->x.far[px], length));
         store_position(t, quad, n++, stride, b, q);
     }
     t->quad_zero[quad] = zero;
@@ -343,6 +383,7 @@ static void fill_quad(hf_match_target *t, int quad)
         store_position(t, quad, k, stride, b, t->q[t->offset[quad]]);
     }
     t->bound[quad] = n > 0 ? (float)(top * (1 + 1e-6)) : 0;
+    t->bound_part[quad] = n > 0 ? (float)(top_part * (1 + 1e-6)) : 0;
 }
 
 void hf_match_target_fill(hf_match_target *t, int n_threads)
@@ -353,14 +394,20 @@ void hf_match_target_fill(hf_match_target *t, int n_threads)
     fill_same(t);
     for (int i = 0; i < t->n_quads; i++) {
         const hf_match_axis *x = &t->map.x, *y = &t->map.y;
-        int qy = i / x->n_quads, qx = i % x->n_quads;
-        int n = (y->start[qy + 1] - y->start[qy]) * (x->start[qx + 1] - x->start[qx]);
+        int qy = i / x->n_cells, qx = i % x->n_cells;
+        t->quad_zero[i] = -1;
+        t->n_positions[i] = t->n_padded[i] = 0;
+        t->bound[i] = 0;
         t->offset[i] = offset;
+        if (qx >= x->n_quads)
+            continue;
+        int n = (y->start[qy + 1] - y->start[qy]) * (x->start[qx + 1] - x->start[qx]);
         offset += (n + HF_MATCH_LANES - 1) / HF_MATCH_LANES * HF_MATCH_LANES;
     }
 #pragma omp parallel for num_threads(n_threads)
     for (int i = 0; i < t->n_quads; i++)
-        fill_quad(t, i);
+        if (i % t->map.x.n_cells < t->map.x.n_quads)
+            fill_quad(t, i);
     drop_twins(t);
     t->first_zero = -1;
     for (int i = 0; i < t->n_quads; i++)

@@ -20,6 +20,14 @@
 #include "propagate/match_dense.h"
 
 #define HF_MATCH_LANES 16 /* floats of the widest vector; tables are padded to it */
+#define HF_MATCH_SCAN 64  /* bounds looked at together; a multiple of the lanes */
+#define HF_MATCH_N_MIXES 12
+
+/* n rounded up to a multiple of HF_MATCH_SCAN. */
+static inline int hf_match_pad(int n)
+{
+    return (n + HF_MATCH_SCAN - 1) / HF_MATCH_SCAN * HF_MATCH_SCAN;
+}
 
 /* Cuts a block into arrays of 64-byte alignment. With base NULL it only counts. */
 typedef struct hf_match_arena {
@@ -62,11 +70,14 @@ typedef struct hf_match_corners {
 /* The target map with all b_j(q), quad by quad. */
 typedef struct hf_match_target {
     hf_match_map map;
-    int          n_quads;
+    int          n_quads; /* numbered like their first corner: y * wt + x; the last column is empty */
     int         *n_positions;  /* [n_quads] 0: nothing here, or an earlier quad has the same vectors */
     int         *n_padded;     /* [n_quads] to whole vectors, repeating position 0 */
     int64_t     *offset;       /* [n_quads] of the first position in b (times 4) and q */
-    float       *bound;        /* [n_quads, padded] max over q of sum_j b_j, rounded up; 0: no positions */
+    float       *bound;        /* [n_quads, to HF_MATCH_SCAN] max over q of sum_j b_j, rounded up; 0: no positions */
+    float       *mix;          /* [HF_MATCH_N_MIXES, n_quads] b_j of the quad's middles: of the edges
+                                * 01, 02, 13, 23 (two each), then of the centre (four) */
+    float       *bound_part;   /* [n_quads] as bound, but over the corners and middles around q */
     float       *b;            /* per quad [4, n_padded] */
     int32_t     *q;            /* per quad [n_padded] pixel */
     int32_t     *quad_zero;    /* [n_quads] lowest pixel with a zero vector, or -1 */

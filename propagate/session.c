@@ -148,6 +148,7 @@ void hf_session_close(hf_session **session)
     hf_context_close(&s->context);
     hf_first_close(&s->first);
     hf_refine_close(&s->refine);
+    hf_guide_free(&s->guide);
     hf_post_free(&s->post);
     hf_cells_free(&s->cells);
     hf_model_close(&s->model);
@@ -157,7 +158,7 @@ void hf_session_close(hf_session **session)
     void *const memory[] = { s->keys, s->work_rgb, s->work_labels, s->field.soft,
                              s->field.painted, s->field.xy, s->field.cover, s->sums.soft,
                              s->sums.soft_weight, s->sums.painted, s->sums.painted_weight, s->ids,
-                             s->ids_before, s->alpha, s->soft, s->edit };
+                             s->ids_before, s->alpha, s->soft, s->edit, s->bent, s->blocks };
     for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
         free(memory[i]);
     free(s);
@@ -200,6 +201,12 @@ static bool take_sums(hf_session *s, int64_t n)
                             (s->sums.painted_weight = hf_session_take(s, 4 * n))));
 }
 
+static int64_t n_blocks(const hf_session *s)
+{
+    return (int64_t)((s->params.width + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK) *
+           ((s->params.height + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK);
+}
+
 static bool take_results(hf_session *s, int64_t n)
 {
     int64_t work = (int64_t)s->work_width * s->work_height;
@@ -207,6 +214,9 @@ static bool take_results(hf_session *s, int64_t n)
            (s->soft = hf_session_take(s, n * s->n_ids)) &&
            (!s->n_edits || (s->edit = hf_session_take(s, 4 * n))) &&
            (!s->post || (s->ids_before = hf_session_take(s, n))) &&
+           (s->params.match != HF_MATCH_FIRST || s->params.refine < 0 ||
+            ((s->bent = hf_session_take(s, 4 * n)) &&
+             (s->blocks = hf_session_take(s, 4 * n_blocks(s))))) &&
            (s->factor == 1 || ((s->work_rgb = hf_session_take(s, 3 * work)) &&
                                (s->work_labels = hf_session_take(s, work))));
 }
@@ -244,7 +254,10 @@ static hf_refine_params refine_params(const hf_session *s)
 static int prepare_first(hf_session *s, hf_error *err)
 {
     hf_first_params p = first_params(s);
+    hf_refine_params r = refine_params(s);
     int rc = hf_first_open(&s->first, s->model, &p, err);
+    if (rc >= 0 && r.edges)
+        rc = hf_guide_new(&s->guide, p.width, p.height, r.radius_px, r.epsilon, err);
     for (int k = 0; rc >= 0 && k < s->n_keys; k++) {
         const hf_session_key *key = &s->keys[k];
         rc = hf_first_seed(s->first, k, hf_session_shrink(s, key->rgb), key->labels, key->edit,
@@ -281,4 +294,46 @@ int hf_session_prepare(hf_session *s, hf_error *err)
         return rc;
     s->prepared = true;
     return hf_session_needs_tracking(s) ? hf_session_cells_new(s, &s->cells, err) : HF_OK;
+}
+
+static int64_t key_bytes(const hf_session *s, bool has_edit)
+{
+    int64_t n = (int64_t)s->params.width * s->params.height;
+    return (int64_t)sizeof(hf_session_key) + n * (has_edit ? 8 : 4);
+}
+
+/* What prepare opens beside the session's own memory. */
+static int64_t part_bytes(const hf_session *s)
+{
+    int64_t model = s->model->bytes ? s->model->bytes(s->model, s->work_width, s->work_height) : 0;
+    if (s->params.match == HF_MATCH_FIRST) {
+        hf_first_params p = first_params(s);
+        return model + hf_first_bytes(s->model, &p) +
+               (s->params.refine > 0 ? hf_guide_bytes(s->params.width, s->params.height) : 0);
+    }
+    hf_context_params c = context_params(s);
+    int h = (s->work_height + s->model->stride_px - 1) / s->model->stride_px;
+    int w = (s->work_width + s->model->stride_px - 1) / s->model->stride_px;
+    int64_t cells = (int64_t)h * w * (s->n_labels + 3) * 4;
+    return model + cells +
+           hf_context_bytes(s->model, s->work_width, s->work_height, &c, s->n_labels) +
+           hf_refine_bytes(s->params.width, s->params.height, h * w);
+}
+
+int64_t hf_session_bytes(const hf_session_params *params, int n_ids, int n_keys, int has_edit)
+{
+    hf_session *s;
+    if (hf_session_open(&s, params, NULL) < 0)
+        return 0;
+    hf_session count = *s;
+    count.n_ids = n_ids, count.n_labels = n_ids + 1;
+    count.n_keys = n_keys, count.n_edits = has_edit ? n_keys : 0;
+    count.counting = true;
+    take_all(&count);
+    int64_t bytes = count.bytes + (int64_t)sizeof(*s) + n_keys * key_bytes(s, has_edit) +
+                    part_bytes(&count);
+    if (s->post)
+        bytes += (int64_t)hf_post_bytes(params->width, params->height);
+    hf_session_close(&s);
+    return bytes;
 }

@@ -3,6 +3,7 @@
  * session.c        open, close, parameters, memory
  * session_keys.c   drawn frames, labels
  * session_track.c  following a key; from a frame to the working size
+ * session_bend.c   edges, in match mode first
  * session_render.c cells or matches to pixels, blending of keys
  * session_result.c soft labels to masks, mattes and areas
  * session_file.c   save and load
@@ -14,6 +15,7 @@
 #include <stddef.h>
 #include "propagate/context.h"
 #include "propagate/first.h"
+#include "propagate/guide.h"
 #include "propagate/post.h"
 #include "propagate/refine.h"
 #include "src/hfprop.h"
@@ -63,6 +65,9 @@ struct hf_session {
     hf_context      *context; /* or */
     hf_first        *first;
     hf_refine       *refine;
+    hf_guide        *guide;       /* of match mode first, NULL: edges are left as they are */
+    float           *bent;        /* [H,W] one label after the guided filter, with it only */
+    float           *blocks;      /* [bh,bw] the same before it */
     hf_post         *post;        /* NULL: nothing asked */
     uint8_t         *work_rgb;    /* [h',w',3], NULL where factor is 1 */
     uint8_t         *work_labels; /* [h',w'], the same */
@@ -92,6 +97,9 @@ void hf_session_make_labels(hf_session *s);
 
 /* The frame at working size: rgb itself, or averaged into s->work_rgb. */
 const uint8_t *hf_session_shrink(hf_session *s, const uint8_t *rgb);
+
+/* Bend the labels of s->field, matched with `key`, to the edges of the frame. */
+void hf_session_bend(hf_session *s, const uint8_t *rgb, const hf_session_key *key);
 
 /* Masks, mattes, areas and edit of s->field, post-processed. hard: labels are exactly these. */
 void hf_session_fill_result(hf_session *s, hf_result *result);

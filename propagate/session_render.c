@@ -36,13 +36,15 @@ static void clear_labels(hf_session *s)
         s->field.soft[i] = 1.0f;
 }
 
-static int from_matches(hf_session *s, int key, hf_error *err)
+static int from_matches(hf_session *s, const uint8_t *rgb, int key, hf_error *err)
 {
     hf_first_result r = { .soft = s->field.soft, .edit = s->field.painted, .xy = s->field.xy,
                           .cover = s->field.cover };
     int rc = hf_first_match(s->first, &r, key, err);
     if (rc < 0)
         return rc;
+    if (s->guide)
+        hf_session_bend(s, rgb, &s->keys[key]);
     if (s->field.painted)
         hf_warp_fade(s->field.painted, s->field.cover, n_pixels(s));
     s->mean_similarity = r.mean_similarity;
@@ -82,7 +84,7 @@ static bool knows_objects(const hf_session *s, int key)
 
 static int field_of(hf_session *s, const uint8_t *rgb, const hf_followed *f, hf_error *err)
 {
-    int rc = s->first ? from_matches(s, f->key, err) : from_cells(s, rgb, f->key, f->cells, err);
+    int rc = s->first ? from_matches(s, rgb, f->key, err) : from_cells(s, rgb, f->key, f->cells, err);
     if (rc >= 0 && !knows_objects(s, f->key))
         clear_labels(s);
     return rc;

@@ -96,7 +96,7 @@ HF_CLONES static void argmax_row(const float *row, int n, float *best, int32_t *
     *at = first + q;
 }
 
-static int time_brute_force(run *r, hf_error *err)
+static int time_brute_force(run *r, const hf_backend *be, hf_error *err)
 {
     const bench_case *c = r->c;
     int n = c->W * c->H, n_slice = SLICE_PX < n ? SLICE_PX : n;
@@ -118,13 +118,13 @@ static int time_brute_force(run *r, hf_error *err)
     for (int q = 0; q < n; q += CHUNK_PX) {
         int n_q = n - q < CHUNK_PX ? n - q : CHUNK_PX;
         upsample(t, r, 1, q, 1, n_q);
-        double start = hf_bench_seconds();
+        double start = hf_bench_seconds(be->n_threads);
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n_slice, n_q, c->D, 1, s, c->D, t, c->D,
                     0, dots, n_q);
 #pragma omp parallel for
         for (int i = 0; i < n_slice; i++)
             argmax_row(dots + (int64_t)i * n_q, n_q, &best[i], &at[i], q);
-        seconds += hf_bench_seconds() - start;
+        seconds += hf_bench_seconds(be->n_threads) - start;
     }
     r->brute_s = seconds * n / n_slice;
     r->gflops = 2e-9 * n_slice * n * c->D / seconds;
@@ -149,9 +149,9 @@ static int time_exact(run *r, hf_backend *be, int repeat, hf_error *err)
         return hf_fail(err, HF_ENOMEM, "bench: out of memory, %zu bytes of scratch", bytes);
     r->exact_s = 1e9;
     for (int k = 0; k < repeat && rc == HF_OK; k++) {
-        double start = hf_bench_seconds();
+        double start = hf_bench_seconds(be->n_threads);
         rc = be->ops.match_dense(be, &i, &v, &s, &t, &p, &scratch, err);
-        r->exact_s = fmin(r->exact_s, hf_bench_seconds() - start);
+        r->exact_s = fmin(r->exact_s, hf_bench_seconds(be->n_threads) - start);
     }
     be->ops.free(be, scratch.data);
     return rc;
@@ -231,7 +231,7 @@ static int run_case(const bench_case *c, hf_backend *be, const options *o, hf_er
         goto end;
     }
     if ((rc = fill_maps(&r, o, err)) < 0 || (rc = time_exact(&r, be, o->repeat, err)) < 0 ||
-        (rc = time_brute_force(&r, err)) < 0 || (rc = count_wrong(&r, err)) < 0)
+        (rc = time_brute_force(&r, be, err)) < 0 || (rc = count_wrong(&r, err)) < 0)
         goto end;
     printf("%-12s %4dx%-4d %3dx%-3d %4d %10.1f %10.1f %9.1f %8.0f %6d/%d\n", c->name, c->W, c->H, c->w,
            c->h, c->D, r.exact_s * 1e3, r.brute_s, r.gflops, r.brute_s / r.exact_s, r.wrong, CHECKED);
@@ -276,8 +276,8 @@ int hf_bench_match(int argc, char **argv)
     }
     if ((rc = hf_backend_open(&be, "cpu", o.threads, &err)) < 0)
         goto end;
-    printf("%d threads; best of %d; brute force timed on %d source pixels and scaled\n", be->n_threads,
-           o.repeat, SLICE_PX);
+    printf("%d threads, %s time; best of %d; brute force timed on %d source pixels and scaled\n",
+           be->n_threads, be->n_threads == 1 ? "processor" : "wall clock", o.repeat, SLICE_PX);
     printf("%-12s %9s %7s %4s %10s %10s %9s %8s %9s\n", "case", "pixels", "cells", "D", "exact ms",
            "brute s", "GFLOP/s", "ratio", "wrong");
     for (size_t i = 0; i < N_CASES; i++) {

@@ -1,7 +1,7 @@
 # cli_fixture.sh - small inputs for the tests of the program; read by them with `.`.
 #
 # Sets: hfprop (absolute path), dir (a temporary folder, the working folder, removed at the end)
-# and functions. Everything is 64 x 48 and a few frames long.
+# and functions. Most are 64 x 48 and a few frames long.
 
 hfprop=$(readlink -f "$1")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/hfprop-cli-XXXXXX")
@@ -26,10 +26,13 @@ finish() {
 
 make() { ffmpeg -nostdin -v error -y -f lavfi "$@" </dev/null || fail "fixture: $*"; }
 
-# A disc of texture that moves over another texture: trackable, and cheap to make. Its middle
-# in frame N is at x = 32 - 12 cos(0.12 N).
-disc() { echo "lt(hypot(X-32+12*cos(0.12*$1),Y-24),12)"; }
-scene="nullsrc=s=64x48:r=10,geq=lum='if($(disc N),180+40*sin(X+12*cos(0.12*N))*cos(Y),70+30*sin(X*1.3)*sin(Y*0.9))':cb='if($(disc N),90,140)':cr='if($(disc N),170,110)'"
+# A disc of texture that moves over another texture: trackable, and cheap to make. In units of a
+# 64 x 48 picture, its middle in frame N is at (32 - 12 cos(0.12 N), 24) and its radius 12. $1: N, $2: scale.
+disc() { echo "lt(hypot(X/$2-32+12*cos(0.12*$1),Y/$2-24),12)"; }
+scene_of() {
+    echo "nullsrc=s=$((64 * $1))x$((48 * $1)):r=10,geq=lum='if($(disc N $1),180+40*sin(X/$1+12*cos(0.12*N))*cos(Y/$1),70+30*sin(X/$1*1.3)*sin(Y/$1*0.9))':cb='if($(disc N $1),90,140)':cr='if($(disc N $1),170,110)'"
+}
+scene=$(scene_of 1)
 
 # $1 name, $2 frames, the rest: more options of ffmpeg.
 video() {
@@ -38,9 +41,9 @@ video() {
     make -i "$scene" -frames:v "$video_n" -pix_fmt yuv420p "$@" "$video_name"
 }
 
-# A gray mask of the disc in frame $2.
+# $1 name: a gray mask of the disc in frame $2, at scale $3 (1).
 mask() {
-    make -i "nullsrc=s=64x48:r=10,format=gray,geq=lum='if($(disc $2),255,0)'" -frames:v 1 "$1"
+    make -i "nullsrc=s=$((64 * ${3:-1}))x$((48 * ${3:-1})),format=gray,geq=lum='if($(disc "$2" "${3:-1}"),255,0)'" -frames:v 1 "$1"
 }
 
 # Number of frames that decode.

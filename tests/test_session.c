@@ -64,7 +64,7 @@ static hf_session *open_session(hf_match_mode mode)
     hf_session *s;
     hf_error err = { 0 };
     hf_session_params p = HF_SESSION_DEFAULTS;
-    p.width = W, p.height = H, p.n_threads = 2, p.match = mode;
+    p.width = W, p.height = H, p.n_threads = 1, p.match = mode;
     cr_assert_eq(hf_session_open(&s, &p, &err), HF_OK, "%s", err.text);
     return s;
 }
@@ -339,7 +339,7 @@ Test(session, the_memory_foretold_is_the_memory_taken)
         hf_session_params p = HF_SESSION_DEFAULTS;
         hf_error err = { 0 };
         hf_result r;
-        p.width = W, p.height = H, p.n_threads = 2, p.match = modes[m];
+        p.width = W, p.height = H, p.n_threads = 1, p.match = modes[m];
         paint_scene(rgb, 0, 0);
         memset(ids, 0, sizeof(ids));
         paint_box(ids, 3, 30, 30, 48, 40);
@@ -367,7 +367,7 @@ Test(session, pictures_larger_than_the_working_size_come_back_exactly_too)
         hf_error err = { 0 };
         hf_result r;
         hf_session *s;
-        p.width = W, p.height = H, p.n_threads = 2, p.match = modes[m], p.size = 58;
+        p.width = W, p.height = H, p.n_threads = 1, p.match = modes[m], p.size = 58;
         must(hf_session_open(&s, &p, &err), &err);
         hf_session_settings(s, &used);
         cr_assert_eq(used.size, 58);
@@ -395,7 +395,7 @@ Test(session, post_processing_changes_masks_and_mattes)
     hf_error err = { 0 };
     hf_result r;
     hf_session *s;
-    p.width = W, p.height = H, p.n_threads = 2, p.grow_px = 2, p.feather_px = 1.5f;
+    p.width = W, p.height = H, p.n_threads = 1, p.grow_px = 2, p.feather_px = 1.5f;
     must(hf_session_open(&s, &p, &err), &err);
     paint_scene(rgb, 0, 0);
     memset(ids, 0, sizeof(ids));
