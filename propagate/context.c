@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "propagate/anchor.h"
 #include "propagate/match_context.h"
 
 #define MAX_RECENT 64
@@ -43,6 +44,8 @@ struct hf_context {
     int32_t   *last_index; /* [h,w,1] best match in the last frame */
     float     *last_similarity;
     int32_t   *shift;      /* [h,tiles,2] of the drawn frame's window */
+    int32_t   *guess;      /* [h,w] last_index without the reference */
+    hf_anchor *anchor;
 };
 
 static int check_params(const hf_context_params *p, int width, int height, hf_error *err)
@@ -78,6 +81,7 @@ static int allocate(hf_context *c, hf_error *err)
          (c->index = be->ops.alloc(be, n * c->p.k * sizeof(int32_t))) &&
          (c->similarity = be->ops.alloc(be, n * c->p.k * sizeof(float))) &&
          (c->last_index = be->ops.alloc(be, n * sizeof(int32_t))) &&
+         (c->guess = be->ops.alloc(be, n * sizeof(int32_t))) &&
          (c->last_similarity = be->ops.alloc(be, n * sizeof(float))) &&
          (c->shift = be->ops.alloc(be, (size_t)c->h * c->tiles * 2 * sizeof(int32_t)));
     return ok ? HF_OK : hf_fail(err, HF_ENOMEM, "context: out of memory for %d x %d pixels", c->W, c->H);
@@ -99,7 +103,7 @@ int64_t hf_context_bytes(const hf_model *model, int width, int height, const hf_
     int64_t w = (width + model->stride_px - 1) / model->stride_px;
     int64_t per_reference = 4 * h * w * (model->n_channels + n_labels + 2);
     return per_reference * (1 + p->n_recent) + 4 * h * w * (model->n_channels + 2 * p->k + 3) +
-           (int64_t)width * height * 3;
+           (int64_t)width * height * 3 + 4 * h * w + hf_anchor_bytes(width, height, model->stride_px, n_labels);
 }
 
 static int slot_of(const hf_context *c, int64_t step) { return 1 + (int)(step % c->p.n_recent); }
@@ -284,7 +288,8 @@ int hf_context_open(hf_context **out, hf_model *model, int width, int height,
         rc = hf_fail(err, HF_EARG, "context: %d cells, want up to %d", c->n_cells, MAX_CELLS);
         goto end;
     }
-    if ((rc = allocate(c, err)) < 0 || (rc = model->prepare(model, width, height, err)) < 0)
+    if ((rc = allocate(c, err)) < 0 || (rc = hf_anchor_open(&c->anchor, width, height, c->stride_px, err)) < 0 ||
+        (rc = model->prepare(model, width, height, err)) < 0)
         goto end;
     *out = c;
     c = NULL;
@@ -300,6 +305,8 @@ void hf_context_close(hf_context **context)
     hf_context *c = *context;
     hf_backend *be = c->be;
     free_labels(c);
+    hf_anchor_close(&c->anchor);
+    be->ops.free(be, c->guess);
     for (int i = 0; c->refs && i <= c->p.n_recent; i++) {
         be->ops.free(be, c->refs[i].packed);
         be->ops.free(be, c->refs[i].xy);
@@ -341,7 +348,7 @@ int hf_context_seed(hf_context *c, const uint8_t *rgb, const uint8_t *ids, int n
         return rc;
     hf_match_context_pack(c->refs[0].packed, c->features, c->h, c->w, c->D);
     draw_labels(c, &c->refs[0], ids);
-    return HF_OK;
+    return hf_anchor_seed(c->anchor, rgb, ids, n_labels, err);
 }
 
 int hf_context_step(hf_context *c, hf_cells *cells, const uint8_t *rgb, hf_error *err)
@@ -355,6 +362,9 @@ int hf_context_step(hf_context *c, hf_cells *cells, const uint8_t *rgb, hf_error
     if ((rc = extract(c, rgb, false, err)) < 0 || (rc = match_all(c, err)) < 0)
         return rc;
     vote_all(c, cells);
+    for (int i = 0; c->n_steps > 0 && i < c->n_cells; i++)
+        c->guess[i] = c->last_index[i] < 0 ? -1 : c->last_index[i] % c->n_cells;
+    if (!getenv("NO_ANCHOR")) hf_anchor_run(c->anchor, cells, rgb, c->n_steps > 0 ? c->guess : NULL);
     remember(c, cells);
     return HF_OK;
 }
@@ -383,6 +393,8 @@ int hf_context_save(const hf_context *c, FILE *file, const char *path, hf_error 
         ok = fwrite(c->refs[i].packed, sizeof(float), n * c->D, file) == n * c->D &&
              fwrite(c->refs[i].labels, sizeof(float), n * c->L, file) == n * c->L &&
              fwrite(c->refs[i].xy, sizeof(float), n * 2, file) == n * 2;
+    if (ok)
+        return hf_anchor_save(c->anchor, file, path, err);
     return ok ? HF_OK : hf_fail(err, HF_EIO, "%s: state not written: %s", path, strerror(errno));
 }
 
@@ -405,5 +417,5 @@ int hf_context_load(hf_context *c, FILE *file, const char *path, hf_error *err)
     if (!ok)
         return hf_fail(err, HF_EFORMAT, "%s: ends inside a saved state", path);
     c->n_steps = s.n_steps;
-    return HF_OK;
+    return hf_anchor_load(c->anchor, file, path, err);
 }

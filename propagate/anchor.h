@@ -1,0 +1,42 @@
+/* anchor.h - hold a followed frame fast to the drawn one, to parts of a pixel.
+ *
+ * Votes of cells know a place to about half a cell, and a motion slower than that is
+ * no motion to them: frame by frame the labels would stay where they are while the object
+ * leaves. So every block is also followed through the pictures themselves:
+ *
+ *   flow     the block is found in the frame before, and takes over the coordinate that was
+ *            known there
+ *   anchor   from the vote's and from the flow's coordinate, the block is laid over the drawn frame;
+ *            the better of the two is its coordinate
+ *   trust    the better the block fits there, the more its labels are those that were drawn at
+ *            that place, pixel by pixel, instead of the vote's
+ */
+#ifndef HF_PROPAGATE_ANCHOR_H
+#define HF_PROPAGATE_ANCHOR_H
+
+#include "propagate/cells.h"
+
+typedef struct hf_anchor hf_anchor;
+
+/* Returns HF_ENOMEM. */
+int  hf_anchor_open(hf_anchor **out, int width, int height, int stride_px, hf_error *err);
+void hf_anchor_close(hf_anchor **anchor);
+int64_t hf_anchor_bytes(int width, int height, int stride_px, int n_labels);
+
+/* rgb u8 [H,W,3] and ids u8 [H,W] of the drawn frame; both are copied. Returns HF_ENOMEM. */
+int hf_anchor_seed(hf_anchor *anchor, const uint8_t *rgb, const uint8_t *ids, int n_labels, hf_error *err);
+
+/*
+ * Correct the labels and xy of cells, which belong to the picture rgb, the next away from the
+ * drawn one. similarity is not used and stays as it is.
+ *
+ *   guess  i32 [h,w] the cell of the frame before that looks most alike, -1 if unknown;
+ *          NULL for the first frame after seed
+ */
+void hf_anchor_run(hf_anchor *anchor, hf_cells *cells, const uint8_t *rgb, const int32_t *guess);
+
+/* The frame before, for going on later: seeded again, then load. HF_EIO, HF_EFORMAT. */
+int hf_anchor_save(const hf_anchor *anchor, FILE *file, const char *path, hf_error *err);
+int hf_anchor_load(hf_anchor *anchor, FILE *file, const char *path, hf_error *err);
+
+#endif
