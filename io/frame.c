@@ -8,6 +8,9 @@
 #include <libavutil/frame.h>
 #endif
 
+/* swscale's vector code writes whole vectors, so past the end of the last row of some widths. */
+#define PADDING_BYTES 256
+
 int hf_frame_new(hf_frame **out, int width, int height, hf_error *err)
 {
     hf_frame *frame;
@@ -16,7 +19,7 @@ int hf_frame_new(hf_frame **out, int width, int height, hf_error *err)
     if (width < 1 || height < 1 || (int64_t)width * height > HF_FRAME_MAX_PIXELS)
         return hf_fail(err, HF_EARG, "frame: %dx%d, want 1x1 to %d pixels in all", width, height,
                        HF_FRAME_MAX_PIXELS);
-    if (!(frame = calloc(1, sizeof(*frame))) || !(frame->rgb = malloc((size_t)width * height * 3))) {
+    if (!(frame = calloc(1, sizeof(*frame))) || !(frame->rgb = malloc((size_t)width * height * 3 + PADDING_BYTES))) {
         free(frame);
         return hf_fail(err, HF_ENOMEM, "frame: out of memory for %dx%d", width, height);
     }

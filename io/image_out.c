@@ -2,7 +2,6 @@
 #include "io/image_out.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +16,20 @@ struct hf_image_out {
     int   number;
 };
 
-/* The folder that `path` lies in; "." if it has none. */
+/* The folder that `path` lies in; "." if it has none. Slashes at its end do not count. */
 static void parent_of(char parent[PATH_MAX], const char *path)
 {
-    char copy[PATH_MAX];
-    snprintf(copy, sizeof(copy), "%s", path);
-    snprintf(parent, PATH_MAX, "%s", dirname(copy));
+    size_t n = strlen(path);
+
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    while (n > 0 && path[n - 1] != '/')
+        n--;
+    n = n < PATH_MAX ? n : PATH_MAX - 1;
+    memcpy(parent, path, n);
+    parent[n] = 0;
+    if (!n)
+        strcpy(parent, ".");
 }
 
 static int same_file(const char *a, const char *b)

@@ -49,13 +49,34 @@ int hf_packet_queue_claim(hf_packet_queue *queue)
     return is_first;
 }
 
+static int64_t cost(const AVPacket *packet)
+{
+    return packet->size + 256; /* with what the packet itself takes */
+}
+
+/* The oldest packet, or NULL. The caller frees it. */
+static AVPacket *pop_locked(hf_packet_queue *queue)
+{
+    node *first = queue->first;
+    AVPacket *packet;
+
+    if (!first)
+        return NULL;
+    queue->first = first->next;
+    if (!queue->first)
+        queue->end = &queue->first;
+    packet = first->packet;
+    queue->size_bytes -= cost(packet);
+    free(first);
+    return packet;
+}
+
 static int put_locked(hf_packet_queue *queue, AVPacket *packet)
 {
     node *added;
-    int64_t size = packet->size + 256; /* with what the packet itself takes */
 
-    if (!queue->is_claimed || queue->size_bytes + size > HF_PACKET_QUEUE_MAX_BYTES)
-        return !queue->is_claimed;
+    if (queue->size_bytes + cost(packet) > HF_PACKET_QUEUE_MAX_BYTES)
+        return 0;
     if (!(added = calloc(1, sizeof(*added))) || !(added->packet = av_packet_alloc())) {
         free(added);
         return 0;
@@ -63,7 +84,11 @@ static int put_locked(hf_packet_queue *queue, AVPacket *packet)
     av_packet_move_ref(added->packet, packet);
     *queue->end = added;
     queue->end = &added->next;
-    queue->size_bytes += size;
+    queue->size_bytes += cost(added->packet);
+    while (!queue->is_claimed && queue->size_bytes > HF_PACKET_QUEUE_UNCLAIMED_BYTES) {
+        AVPacket *oldest = pop_locked(queue);
+        av_packet_free(&oldest);
+    }
     return 1;
 }
 
@@ -79,18 +104,11 @@ int hf_packet_queue_put(hf_packet_queue *queue, AVPacket *packet)
 int hf_packet_queue_get(AVPacket *packet, hf_packet_queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
-    node *first = queue->first;
-    if (first) {
-        queue->first = first->next;
-        if (!queue->first)
-            queue->end = &queue->first;
-        queue->size_bytes -= first->packet->size + 256;
-    }
+    AVPacket *first = pop_locked(queue);
     pthread_mutex_unlock(&queue->lock);
     if (!first)
         return 0;
-    av_packet_move_ref(packet, first->packet);
-    av_packet_free(&first->packet);
-    free(first);
+    av_packet_move_ref(packet, first);
+    av_packet_free(&first);
     return 1;
 }

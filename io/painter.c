@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
 
 #include "io/blend.h"
@@ -192,16 +193,18 @@ int hf_painter_cutout(const AVFrame **ready, hf_painter *p, const hf_frame *fram
 
 int hf_painter_picture(const AVFrame **ready, hf_painter *p, const uint8_t *rgb, hf_error *err)
 {
-    AVFrame source = { .format = AV_PIX_FMT_RGB24, .width = p->plan.width, .height = p->plan.height };
-    int rc;
+    int w = p->plan.width, h = p->plan.height;
+    int rc = prepare(p->work, AV_PIX_FMT_RGB24, w, h, err);
 
-    source.data[0] = (uint8_t *)rgb; /* only read */
-    source.linesize[0] = 3 * source.width;
-    source.sample_aspect_ratio = (AVRational){ 0, 1 };
-    source.colorspace = AVCOL_SPC_UNSPECIFIED;
-    source.color_primaries = AVCOL_PRI_UNSPECIFIED;
-    source.color_trc = AVCOL_TRC_UNSPECIFIED;
-    if ((rc = fill_target(p, &source, err)) < 0)
+    if (rc < 0)
+        return rc;
+    /* A copy in padded rows: swscale reads whole vectors, past the end of the caller's picture. */
+    av_image_copy_plane(p->work->data[0], p->work->linesize[0], rgb, 3 * w, 3 * w, h);
+    if (p->plan.pixel_format == AV_PIX_FMT_RGB24) {
+        *ready = p->work;
+        return HF_OK;
+    }
+    if ((rc = fill_target(p, p->work, err)) < 0)
         return rc;
     *ready = p->target;
     return HF_OK;

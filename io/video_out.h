@@ -45,7 +45,7 @@ typedef struct hf_video_out_params {
     int           width, height; /* HF_VIDEO_PICTURE: size of the pictures; 0: the source's */
     const char   *format;        /* container by FFmpeg's name ("matroska", "yuv4mpegpipe"); NULL: by extension */
     const char   *codec;         /* h264 hevc vp9 ffv1 prores qtrle, or an encoder of FFmpeg by name */
-    const char   *preset;        /* libx264, libx265; NULL: "veryfast" */
+    const char   *preset;        /* libx264, libx265; NULL: "superfast" */
     int           crf;           /* H.264, HEVC, VP9; -1: the codec's default above, 0: best */
     int64_t       bitrate;       /* bit/s; > 0: instead of crf */
     const char   *options;       /* more encoder options, "key=value:key=value" */

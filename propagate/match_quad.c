@@ -308,12 +308,20 @@ INLINE void mix_end(const hf_match_worker *wk, int n, int r, int end, float *top
     }
 }
 
+INLINE void pack_ends(const hf_match_worker *wk, int n_kept)
+{
+    for (int k = 0; k < 2 * N_POINTS; k++) {
+        float *e = wk->kept_ends + (int64_t)k * wk->n_candidates;
+        for (int c = 0; c < n_kept; c++)
+            e[c] = e[wk->hits[c]];
+    }
+}
+
 /* Keep, of n listed target quads, those that may win in row r; returns how many. */
 INLINE int keep_for_row(const hf_match_worker *wk, const hf_match_job *job, int n, int r)
 {
-    int64_t stride = wk->n_candidates;
     int worst, n_x = n_columns(job), n_padded = hf_match_pad(n);
-    float *e = wk->kept_ends, *top = wk->bound, *beta = wk->listed_b, *part = wk->listed_part;
+    float *top = wk->bound, *beta = wk->listed_b, *part = wk->listed_part;
     float least = lowest_limit(wk, wk->ends + 2 * wk->n_positions, r * n_x, n_x, &worst);
     float sum_left = wk->row_a[r] + wk->row_a[2 * wk->n_rows + r];
     float sum_right = wk->row_a[wk->n_rows + r] + wk->row_a[3 * wk->n_rows + r];
@@ -327,9 +335,7 @@ INLINE int keep_for_row(const hf_match_worker *wk, const hf_match_job *job, int 
     for (int c = 0; c < n_padded; c++)
         top[c] = lift(top[c] + error * beta[c], part[c]);
     int n_kept = collect(wk->hits, top, n, least);
-    for (int k = 0; k < 2 * N_POINTS; k++)
-        for (int c = 0; c < n_kept; c++)
-            e[k * stride + c] = e[k * stride + wk->hits[c]];
+    pack_ends(wk, n_kept);
     for (int c = 0; c < n_kept; c++) {
         wk->kept_b[c] = beta[wk->hits[c]];
         wk->kept_part[c] = part[wk->hits[c]];

@@ -32,7 +32,8 @@ int hf_cmd_eval(const hf_options *o, FILE *out, int *writing, hf_error *err)
     *writing = 0;
     if ((rc = hf_davis_open(&davis, o->davis, &tree, err)) < 0)
         goto end;
-    params.single_object = o->single_object || davis->year == 2016; /* asked for, or its list is the only one */
+    /* 2016 may be asked for, or be the only year that the tree has a list of. */
+    params.single_object = o->single_object || davis->year == 2016;
     if ((rc = hf_eval_run(&report, davis, o->input, &params, err)) < 0)
         goto end;
     *writing = 1;

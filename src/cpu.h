@@ -19,7 +19,7 @@ typedef enum hf_cpu_slot {
     HF_CPU_N_SLOTS
 } hf_cpu_slot;
 
-typedef struct hf_cpu_plan hf_cpu_plan; /* cpu_conv.c */
+typedef struct hf_cpu_plan hf_cpu_plan; /* cpu_plan.c */
 
 typedef struct hf_cpu {
     dnnl_engine_t engine;
@@ -43,8 +43,8 @@ void *hf_cpu_scratch(hf_backend *be, hf_cpu_slot slot, size_t bytes, hf_error *e
 /* Allocations of any kind since the backend was opened. */
 int64_t hf_cpu_n_growths(hf_backend *be);
 
-/* OpenMP's number of threads belongs to the calling thread. Libraries read it, and a
- * oneDNN primitive must run with the number it was made with. */
+/* OpenMP's number of threads belongs to the calling thread. oneDNN reads it, and a
+ * primitive must run with the number it was made with: sets it for the caller. */
 void hf_cpu_use_threads(hf_backend *be);
 
 /* Loops shorter than this are not worth waking the other threads. */
@@ -54,6 +54,28 @@ void hf_cpu_use_threads(hf_backend *be);
 int hf_dnnl_check(dnnl_status_t status, const char *call, const char *file, int line,
                   hf_error *err);
 #define HF_DNNL(call, err) hf_dnnl_check((call), #call, __FILE__, __LINE__, err)
+
+dnnl_data_type_t hf_cpu_dnnl_type(hf_dtype dtype);
+
+/* A weight's dimensions as oneDNN wants them, groups in front where there are any.
+ * Returns how many. */
+int hf_cpu_weight_dims(dnnl_dims_t dims, const hf_packed *w);
+
+/* The weight in the layout md: found, or made from the one it has. Stays the weight's. */
+int hf_cpu_packed_layout(hf_backend *be, dnnl_memory_t *out, hf_packed *packed,
+                         const dnnl_memory_desc_t *md, hf_error *err);
+
+/* Everything that a primitive depends on. All int64_t: no padding, memcmp compares it. */
+typedef struct hf_cpu_conv_key {
+    int64_t n, H, W, Ho, Wo, C, n_out, kernel_h, kernel_w, n_groups;
+    int64_t stride, dilation, pad_top, pad_left, pad_bottom, pad_right;
+    int64_t activation, has_bias, has_residual, in_type, out_type, n_threads;
+} hf_cpu_conv_key;
+
+/* dst of out_type, with the residual in it already; src of in_type. The first run of a
+ * key makes its plan. */
+int hf_cpu_conv_run(hf_backend *be, void *dst, const void *src, hf_packed *weight,
+                    const hf_tensor *bias, const hf_cpu_conv_key *key, hf_error *err);
 
 void hf_cpu_plans_free(hf_cpu *cpu);
 

@@ -259,6 +259,7 @@ int hf_cpu_l2_normalize(hf_backend *be, const hf_tensor *out, const hf_tensor *x
     float epsilon = p->epsilon == 0 ? 1e-12f : p->epsilon;
 #pragma omp parallel for num_threads(be->n_threads) if (n_rows * C >= HF_CPU_PARALLEL_FROM)
     for (int64_t row = 0; row < n_rows; row++)
-        l2_normalize_row((float *)out->data + row * C, (const float *)x->data + row * C, epsilon, C);
+        l2_normalize_row((float *)out->data + row * C, (const float *)x->data + row * C, epsilon,
+                         C);
     return HF_OK;
 }

@@ -75,7 +75,23 @@ static void make_row(float *sum, const void *picture, hf_dtype type, const resiz
     }
 }
 
-/* Few channels: a cell at a time. Many: a channel loop for each tap. */
+/* Three channels, of colours, are too few for a loop over channels. */
+HF_CLONES
+static void gather_rgb_row(float *out, const float *row, const int32_t *index,
+                           const float *weight, int n_taps, int64_t Wo)
+{
+    for (int64_t ox = 0; ox < Wo; ox++, index += n_taps, weight += n_taps, out += 3) {
+        float r = 0, g = 0, b = 0;
+        for (int t = 0; t < n_taps; t++) {
+            const float *from = row + (int64_t)index[t] * 3;
+            r += weight[t] * from[0];
+            g += weight[t] * from[1];
+            b += weight[t] * from[2];
+        }
+        out[0] = r, out[1] = g, out[2] = b;
+    }
+}
+
 HF_CLONES
 static void gather_row(float *out, const float *row, const int32_t *index, const float *weight,
                        int n_taps, int64_t Wo, int64_t C)
@@ -152,7 +168,7 @@ int hf_cpu_rgb_to_image(hf_backend *be, const hf_tensor *out, const hf_tensor *r
         float *row = own_row(&w), *to = (float *)out->data + oy * Wo * 3;
         make_row(row, rgb->data, HF_U8, &w, oy, W * 3);
         scale_rgb_row(row, factor, offset, W);
-        gather_row(to, row, w.x_index, w.x_weight, w.x_taps, Wo, 3);
+        gather_rgb_row(to, row, w.x_index, w.x_weight, w.x_taps, Wo);
     }
     return HF_OK;
 }

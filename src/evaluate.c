@@ -112,8 +112,10 @@ static int plan(run *r, hf_error *err)
             r->frames[r->n_frames].sequence = i;
             r->frames[r->n_frames++].frame = k;
         }
-        int rc = HF_OK;
-        if (r->job.params.objects == HF_EVAL_FIRST && (rc = hf_eval_count_objects(&r->job, i, &r->job.n_objects[i], err)) < 0)
+        if (r->job.params.objects != HF_EVAL_FIRST)
+            continue;
+        int rc = hf_eval_count_objects(&r->job, i, &r->job.n_objects[i], err);
+        if (rc < 0)
             return rc;
     }
     r->failed = r->n_frames;

@@ -5,7 +5,8 @@
  *   a tensor are all its dimensions but the last, flattened.
  *   Float tensors are f32, f16 or bf16, mixed as the caller likes, unless an entry
  *   says f32. Sums and statistics are f32 or wider. `ref` sums in double. `cpu` is
- *   fast where activations are f32 and takes other types through a conversion.
+ *   fast where activations are f32: its linear and conv2d convert other types, its
+ *   other entries leave them to the slow loops of `ref`.
  *   Vectors of parameters (bias, gamma, beta) are f32 [C]; NULL leaves them out.
  *   Outputs do not overlap inputs, except where "in place" is written: then out may
  *   be exactly the same memory as that input, with the same type.
@@ -52,6 +53,7 @@ typedef struct hf_packed {
  *
  * Weights are rounded to params->dtype, and so is every activation as `linear` and
  * `conv2d` read it; products are summed in f32. `weight` is not needed after return.
+ * A packed weight belongs to one backend handle; linear and conv2d may change its layout.
  * HF_EUNSUPPORTED where the machine has no fast arithmetic of that type (`cpu`: f16
  * anywhere, bf16 without AVX-512). packed_free takes a pointer to NULL.
  */

@@ -103,7 +103,8 @@ int hf_run_loop(hf_run *run, hf_error *err);
 
 /* ---- run_tell.c ---- */
 
-void hf_run_print_plan(const hf_run *run, FILE *out);
+/* --dry-run. Measures the session, which is of no use for a run afterwards. */
+void hf_run_print_plan(hf_run *run, FILE *out);
 int  hf_run_open_sidecar(hf_run *run, int argc, char **argv, int64_t keep_before, hf_error *err);
 int  hf_run_finish_sidecar(hf_run *run, const char *state, hf_error *err);
 void hf_run_send_start(hf_run *run, int argc, char **argv);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "src/progress.h"
 #include "src/settings.h"
 
 #define COVER_LOW 0.2f /* mean cover under which a result deserves a look */
@@ -218,7 +219,26 @@ static void print_passes(const hf_run *run, FILE *out)
     }
 }
 
-void hf_run_print_plan(const hf_run *run, FILE *out)
+/* Following the drawn frame into itself costs what any frame costs; the first time also fills caches. */
+static void print_speed(hf_run *run, FILE *out)
+{
+    hf_result result;
+    double seconds = 0;
+    if (!run->ahead || hf_session_follow(run->session, 0, NULL) < 0)
+        return;
+    for (int i = 0; i < 3; i++) {
+        double start = hf_now_s();
+        if (hf_session_step(run->session, &result, run->ahead->rgb, NULL) < 0)
+            return;
+        seconds = hf_now_s() - start;
+    }
+    fprintf(out, "speed    about %.0f ms a frame for computing on this machine now", 1e3 * seconds);
+    if (run->n_frames > 0)
+        fprintf(out, ", %.0f s in all", seconds * (double)run->n_frames);
+    fprintf(out, "; decoding and encoding run beside it\n");
+}
+
+void hf_run_print_plan(hf_run *run, FILE *out)
 {
     int64_t jobs = HF_RUN_N_JOBS * hf_job_bytes(&run->outputs_plan, run->info->width, run->info->height);
     int64_t session = hf_session_bytes(&run->params, run->n_ids, run->n_drawings, run->has_edit);
@@ -236,5 +256,7 @@ void hf_run_print_plan(const hf_run *run, FILE *out)
             (double)jobs / 1e6);
     if (backward)
         fprintf(out, ", up to %.0f MB for the backward pass", (double)backward / 1e6);
-    fprintf(out, "; decoder and encoder take their own\nnothing was written (--dry-run)\n");
+    fprintf(out, "; decoder and encoder take their own\n");
+    print_speed(run, out);
+    fprintf(out, "nothing was written (--dry-run)\n");
 }

@@ -19,10 +19,20 @@
 static uint64_t random_state;
 
 /* A 64-bit linear congruential generator (Knuth's MMIX constants), upper bits. */
+static double next_uniform(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*state >> 11) * 0x1p-53;
+}
+
 static double uniform(void)
 {
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (double)(random_state >> 11) * 0x1p-53;
+    return next_uniform(&random_state);
+}
+
+int64_t check_draw(check_state *state, int64_t from, int64_t to)
+{
+    return from + (int64_t)(next_uniform(&state->drawn) * (double)(to - from + 1));
 }
 
 /* Sum of uniforms: mean 0, variance 1, no tails that would make a limit random. */
@@ -41,7 +51,7 @@ static double fill_value(const check_array *a, int64_t i)
     case CHECK_LARGE: return 1e4 * normal();
     case CHECK_OFFSET: return 1000 + normal();
     case CHECK_SAME: return 0.5;
-    case CHECK_TINY: return 1e-20 * normal();
+    case CHECK_TINY: return 1e-25 * normal();
     case CHECK_INDEX: return floor(uniform() * (a->dtype == HF_U8 ? 256 : a->index_limit));
     }
     return 0;

@@ -86,10 +86,37 @@ static void run_conv_row(check_state *state, const conv_row *r)
     }
 }
 
+/* Shapes that nobody thought of. */
+static void run_drawn_conv(check_state *state, int number)
+{
+    char label[160];
+    int64_t groups = check_draw(state, 0, 3) ? 1 : check_draw(state, 2, 5);
+    conv_row r = {
+        .label = label, .n = check_draw(state, 1, 2), .kh = check_draw(state, 1, 5),
+        .kw = check_draw(state, 1, 5), .groups = groups, .C = groups * check_draw(state, 1, 40),
+        .n_out = groups * check_draw(state, 1, 40), .H = check_draw(state, 9, 20),
+        .W = check_draw(state, 9, 20), .bias = check_draw(state, 0, 1),
+        .residual = check_draw(state, 0, 1), .weights = check_draw(state, 0, 2) ? HF_F32 : HF_BF16,
+    };
+    r.params = (hf_conv2d_params){
+        .stride = (int)check_draw(state, 1, 3), .dilation = (int)check_draw(state, 1, 2),
+        .pad_top = (int)check_draw(state, 0, r.kh - 1), .pad_left = (int)check_draw(state, 0, r.kw - 1),
+        .pad_bottom = (int)check_draw(state, 0, r.kh - 1), .pad_right = (int)check_draw(state, 0, r.kw - 1),
+        .activation = (hf_activation)check_draw(state, HF_ACT_NONE, HF_ACT_QUICK_GELU),
+    };
+    snprintf(label, sizeof(label), "drawn %d: %dx%dx%dx%d to %d, kernel %dx%d, %d groups, stride %d, "
+             "dilation %d, pads %d %d %d %d", number, (int)r.n, (int)r.H, (int)r.W, (int)r.C,
+             (int)r.n_out, (int)r.kh, (int)r.kw, (int)groups, r.params.stride, r.params.dilation,
+             r.params.pad_top, r.params.pad_left, r.params.pad_bottom, r.params.pad_right);
+    run_conv_row(state, &r);
+}
+
 void check_conv2d(check_state *state)
 {
     for (size_t i = 0; i < sizeof(conv_rows) / sizeof(conv_rows[0]); i++)
         run_conv_row(state, &conv_rows[i]);
+    for (int i = 0; i < 60; i++)
+        run_drawn_conv(state, i);
 }
 
 typedef struct pool_row {

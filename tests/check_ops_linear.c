@@ -82,6 +82,19 @@ void check_linear(check_state *state)
 {
     for (size_t i = 0; i < sizeof(linear_rows) / sizeof(linear_rows[0]); i++)
         run_linear_row(state, &linear_rows[i]);
+    for (int i = 0; i < 40; i++) {
+        char label[96];
+        linear_row r = {
+            .label = label, .rows = check_draw(state, 1, 90), .n_in = check_draw(state, 1, 90),
+            .n_out = 2 * check_draw(state, 1, 60), .bias = check_draw(state, 0, 1),
+            .activation = (hf_activation)check_draw(state, HF_ACT_NONE, HF_ACT_GEGLU),
+            .weights = check_draw(state, 0, 1) ? HF_F32 : HF_BF16,
+        };
+        r.residual = r.activation != HF_ACT_GEGLU && check_draw(state, 0, 1);
+        snprintf(label, sizeof(label), "drawn %d: %d x %d x %d, activation %d, type %d", i,
+                 (int)r.rows, (int)r.n_in, (int)r.n_out, (int)r.activation, (int)r.weights);
+        run_linear_row(state, &r);
+    }
 }
 
 typedef struct matmul_row {
@@ -156,7 +169,7 @@ static const attention_row attention_rows[] = {
     { "all keys equal", 1, 30, 300, 16, { 2, 0, false }, .q = CHECK_NORMAL, .k = CHECK_SAME },
     { "zero queries", 1, 30, 30, 16, { 2, 0, false }, .q = CHECK_ZERO },
     /* Scores of some hundred: exp overflows unless the maximum is taken off first. */
-    { "sharp: large scale", 1, 40, 500, 32, { 2, 20, false }, .q = CHECK_NORMAL, .limit = 1e-6 /* scores of 300 carry 2e-5 */ },
+    { "sharp: large scale", 1, 40, 500, 32, { 2, 20, false }, .q = CHECK_NORMAL, .limit = 1e-9 /* scores of 300 carry 2e-5 */ },
     { "f16", 1, 20, 30, 16, { 2, 0, false }, .dtype = HF_F16, .limit = 1e-6 /* f16 out rounds at 2^-11 */ },
     { "SD1.5 4096 tokens, 8 heads of 40", 1, 4096, 4096, 40, { 8, 0, false }, .bench_only = true },
     { "SD1.5 1024 tokens, 8 heads of 80", 1, 1024, 1024, 80, { 8, 0, false }, .bench_only = true },
@@ -165,20 +178,37 @@ static const attention_row attention_rows[] = {
     { "ViT-S/8 3601 tokens, 6 heads of 64", 1, 3601, 3601, 64, { 6, 0, false }, .bench_only = true },
 };
 
+static void run_attention_row(check_state *state, const attention_row *r)
+{
+    int64_t channels = r->params.n_heads * r->d;
+    check_case c = {
+        .op = "attention", .label = r->label, .call = call_attention, .params = &r->params,
+        .arrays = { CHECK_ARRAY(r->dtype, CHECK_NORMAL, r->n, r->l_q, channels),
+                    CHECK_ARRAY(r->dtype, r->q, r->n, r->l_q, channels),
+                    CHECK_ARRAY(r->dtype, r->k, r->n, r->l_k, channels),
+                    CHECK_ARRAY(r->dtype, CHECK_NORMAL, r->n, r->l_k, channels) },
+        .limit = r->limit, .bench_only = r->bench_only,
+        .flops = r->bench_only ? 4.0 * (double)(r->n * r->l_q * r->l_k) * (double)channels : 0,
+    };
+    check_run(state, &c);
+}
+
 void check_attention(check_state *state)
 {
-    for (size_t i = 0; i < sizeof(attention_rows) / sizeof(attention_rows[0]); i++) {
-        const attention_row *r = &attention_rows[i];
-        int64_t channels = r->params.n_heads * r->d;
-        check_case c = {
-            .op = "attention", .label = r->label, .call = call_attention, .params = &r->params,
-            .arrays = { CHECK_ARRAY(r->dtype, CHECK_NORMAL, r->n, r->l_q, channels),
-                        CHECK_ARRAY(r->dtype, r->q, r->n, r->l_q, channels),
-                        CHECK_ARRAY(r->dtype, r->k, r->n, r->l_k, channels),
-                        CHECK_ARRAY(r->dtype, CHECK_NORMAL, r->n, r->l_k, channels) },
-            .limit = r->limit, .bench_only = r->bench_only,
-            .flops = r->bench_only ? 4.0 * (double)(r->n * r->l_q * r->l_k) * (double)channels : 0,
+    for (size_t i = 0; i < sizeof(attention_rows) / sizeof(attention_rows[0]); i++)
+        run_attention_row(state, &attention_rows[i]);
+    for (int i = 0; i < 30; i++) {
+        char label[96];
+        attention_row r = {
+            .label = label, .n = check_draw(state, 1, 2), .l_q = check_draw(state, 1, 300),
+            .l_k = check_draw(state, 1, 600), .d = check_draw(state, 1, 20),
+            .params = { .n_heads = (int)check_draw(state, 1, 3), .causal = check_draw(state, 0, 1) },
         };
-        check_run(state, &c);
+        if (r.params.causal)
+            r.l_k = r.l_q;
+        snprintf(label, sizeof(label), "drawn %d: %d x %d queries, %d keys, %d heads of %d%s", i,
+                 (int)r.n, (int)r.l_q, (int)r.l_k, r.params.n_heads, (int)r.d,
+                 r.params.causal ? ", causal" : "");
+        run_attention_row(state, &r);
     }
 }

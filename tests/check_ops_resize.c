@@ -105,8 +105,31 @@ static void check_rgb(check_state *state)
     check_run(state, &big);
 }
 
+/* Shapes that nobody thought of. */
+static void check_drawn(check_state *state)
+{
+    for (int i = 0; i < 80; i++) {
+        char label[96];
+        hf_resize_params params = {
+            .kind = (hf_resize_kind)check_draw(state, HF_RESIZE_NEAREST, HF_RESIZE_AREA),
+            .antialias = check_draw(state, 0, 1),
+        };
+        int64_t H = check_draw(state, 1, 40), W = check_draw(state, 1, 40);
+        int64_t Ho = check_draw(state, 1, 40), Wo = check_draw(state, 1, 40);
+        int64_t C = check_draw(state, 1, 20);
+        snprintf(label, sizeof(label), "drawn %d: %dx%dx%d to %dx%d, kind %d, antialias %d", i,
+                 (int)H, (int)W, (int)C, (int)Ho, (int)Wo, (int)params.kind, params.antialias);
+        check_case c = {
+            .op = "resize", .label = label, .call = call_resize, .params = &params,
+            .arrays = { CHECK_F32(CHECK_ZERO, 1, Ho, Wo, C), CHECK_F32(CHECK_NORMAL, 1, H, W, C) },
+        };
+        check_run(state, &c);
+    }
+}
+
 void check_resize(check_state *state)
 {
+    check_drawn(state);
     check_resize_floats(state);
     check_resize_more(state);
     check_rgb(state);

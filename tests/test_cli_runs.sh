@@ -146,16 +146,36 @@ names = [e["event"] for e in events if e["event"] != "warning"]
 assert names == ["start"] + ["frame"] * 12 + ["done"], names
 assert events[-1]["state"] == "done" and events[1]["area_px"]["1"] > 300
 assert [json.loads(line)["event"] for line in open("log.json")] == [e["event"] for e in events]'
-run clip.mp4 --mask 6=mask6.png --masks dry -o dry.mp4 --dry-run
+run clip.mp4 --mask 0=mask.png --mask 6=mask6.png --masks dry -o dry.mp4 --dry-run
 check 'a dry run tells the passes' grep -q 'backward from 6' stdout.txt
 check 'a dry run tells the memory' grep -q 'MB for the session' stdout.txt
 check 'a dry run writes nothing' test ! -e dry -a ! -e dry.mp4
+check 'a dry run tells the speed' grep -q 'ms a frame' stdout.txt
 run clip.mp4 --mask mask.png -o quiet.mp4 -q
 check 'quiet is quiet' test ! -s stderr.txt
 run doctor
 check 'doctor knows the backends' grep -q 'backend cpu' stdout.txt
 run --version
 run --help
+for shell in bash zsh fish; do
+    run --completion $shell
+    cp stdout.txt completion.$shell
+done
+check 'bash completion is bash' bash -n completion.bash
+check 'bash completes options' test "$(bash -c '. ./completion.bash; COMP_WORDS=(hfprop --mask-f); COMP_CWORD=1; _hfprop; echo ${COMPREPLY[*]}')" = --mask-fit
+check 'bash completes choices' test "$(bash -c '. ./completion.bash; COMP_WORDS=(hfprop --match c); COMP_CWORD=2; _hfprop; echo ${COMPREPLY[*]}')" = context
+
+# On a terminal (script makes one): a bar, and a question before an existing file is replaced.
+if command -v script >/dev/null; then
+    export TERM=xterm
+    printf 'n\n' | script -qec "'$hfprop' clip.mp4 --mask mask.png -o quiet.mp4" typescript >/dev/null
+    check 'a terminal is asked before overwriting' grep -q 'overwrite? \[y/N\]' typescript
+    script -qec "'$hfprop' large.mp4 --mask large0.png -o bar.mp4 --progress bar" typescript >/dev/null </dev/null
+    check 'a bar is drawn' grep -q 'frames/s' typescript
+    check 'the bar leaves the line' grep -q "$(printf '\r\033\\[K')" typescript
+else
+    skip 'terminal: there is no script program'
+fi
 check 'no colours in a file' test -z "$(grep "$(printf '\033')" stdout.txt stderr.txt)"
 
 finish

@@ -17,9 +17,10 @@
 #define MAX_OBJECTS 2
 #define N_FIGURES 6
 
-static const char *const sequences[] = { "bmx-bumps",     "bmx-trees",   "boat",         "breakdance-flare", "dance-jump",
-                                         "dog-agility",   "drift-turn",  "horsejump-low", "motorbike",       "rollerblade",
-                                         "scooter-gray",  "surf",        "tennis" };
+static const char *const sequences[] = { "bmx-bumps",     "bmx-trees",     "boat",      "breakdance-flare",
+                                         "dance-jump",    "dog-agility",   "drift-turn", "horsejump-low",
+                                         "motorbike",     "rollerblade",   "scooter-gray", "surf",
+                                         "tennis" };
 #define N_SEQUENCES (sizeof(sequences) / sizeof(sequences[0]))
 
 /* "void-": void pixels of the annotation count as background; "exclude-": they do not count. */
@@ -174,7 +175,8 @@ static void check_line(const char *line, const char *name, int n_values, int *ch
     while (i < N_LABELS && strcmp(labels[i], label) != 0)
         i++;
     cr_assert(i < N_LABELS && id >= 1 && id <= MAX_OBJECTS, "%s", line);
-    hf_eval_stats j = hf_eval_statistics(J[i][id - 1], n_values), f = hf_eval_statistics(F[i][id - 1], n_values);
+    hf_eval_stats j = hf_eval_statistics(J[i][id - 1], n_values);
+    hf_eval_stats f = hf_eval_statistics(F[i][id - 1], n_values);
     double got[N_FIGURES] = { j.mean, j.recall, j.decay, f.mean, f.recall, f.decay };
     for (int k = 0; k < N_FIGURES; k++)
         cr_expect_float_eq(got[k], want[k], 1e-9, "%s %s object %d figure %d: %.17g, want %.17g", label,

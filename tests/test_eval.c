@@ -235,8 +235,9 @@ static void scribble(uint8_t *ids, int width, int height, unsigned *seed)
 
 Test(eval, packed_words_agree_with_the_plain_definition_at_every_width)
 {
-    static const int sizes[][2] = { { 1, 1 },  { 1, 9 },   { 9, 1 },    { 2, 2 },    { 63, 20 },   { 64, 20 },
-                                    { 65, 7 }, { 130, 5 }, { 127, 64 }, { 200, 150 }, { 1040, 12 }, { 12, 1040 } };
+    static const int sizes[][2] = { { 1, 1 },    { 1, 9 },    { 9, 1 },   { 2, 2 },
+                                    { 63, 20 },  { 64, 20 },  { 65, 7 },  { 130, 5 },
+                                    { 127, 64 }, { 200, 150 }, { 1040, 12 }, { 12, 1040 } };
     unsigned seed = 7;
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)

@@ -343,6 +343,15 @@ Test(half, f16_rounds_to_even_at_every_range)
                      (double)rows[i].x, hf_f32_to_f16(rows[i].x), rows[i].want);
 }
 
+Test(half, bf16_rounds_to_even_and_keeps_a_nan)
+{
+    cr_assert_eq(hf_f32_to_bf16(1 + 0x1p-8f), 0x3f80);     /* tie, down to even */
+    cr_assert_eq(hf_f32_to_bf16(1 + 3 * 0x1p-8f), 0x3f82); /* tie, up to even */
+    cr_assert_eq(hf_f32_to_bf16(1 + 0x1.02p-8f), 0x3f81);  /* just over a tie */
+    cr_assert_eq(hf_f32_to_bf16(-0x1.ffp127f), 0xff80);    /* rounds to infinity */
+    cr_assert_neq(hf_f32_to_bf16(hf_float_of_bits(0x7f800001)) & 0x7f, 0);
+}
+
 Test(half, every_f16_and_bf16_goes_to_f32_and_back)
 {
     for (uint32_t v = 0; v < 65536; v++) {

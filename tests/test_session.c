@@ -94,7 +94,7 @@ Test(session, an_unchanged_video_gives_back_mask_and_edit_exactly_in_both_modes)
         paint_edit(edit, 50, 35, 60, 40);
         must(hf_session_add_key(s, &(hf_key){ 0, rgb, ids, edit }, &err), &err);
         must(hf_session_follow(s, 0, &err), &err);
-        for (int t = 1; t < 5; t++) {
+        for (int t = 1; t < 4; t++) {
             must(hf_session_step(s, &r, rgb, &err), &err);
             for (int i = 0; i < N; i++) {
                 cr_assert_eq(r.ids[i], ids[i], "mode %d frame %d pixel %d,%d", m, t, i % W, i / W);
@@ -124,7 +124,7 @@ Test(session, a_moving_scene_is_tracked_in_both_modes)
         paint_box(ids, 3, 30, 30, 48, 40);
         must(hf_session_add_key(s, &(hf_key){ 0, rgb, ids, NULL }, &err), &err);
         must(hf_session_follow(s, 0, &err), &err);
-        for (int t = 1; t <= 8; t++) {
+        for (int t = 1; t <= 5; t++) {
             paint_scene(moved, 3 * t, t);
             must(hf_session_step(s, &r, moved, &err), &err);
             memset(want, 0, sizeof(want));
@@ -258,13 +258,13 @@ Test(session, going_on_from_a_file_gives_the_same_bytes)
         must(hf_session_add_key(b, &(hf_key){ 0, rgb, ids, NULL }, &err), &err);
         must(hf_session_follow(a, 0, &err), &err);
         must(hf_session_follow(b, 0, &err), &err);
-        for (int t = 1; t <= 10; t++) {
+        for (int t = 1; t <= 8; t++) { /* the ring of 7 recent frames goes round */
             paint_scene(moved, 3 * t, t);
             must(hf_session_step(a, &ra, moved, &err), &err);
         }
         must(hf_session_save(a, path, &err), &err);
         must(hf_session_load(b, path, &err), &err);
-        for (int t = 11; t <= 13; t++) {
+        for (int t = 9; t <= 10; t++) {
             paint_scene(moved, 3 * t, t);
             must(hf_session_step(a, &ra, moved, &err), &err);
             must(hf_session_step(b, &rb, moved, &err), &err);
@@ -313,8 +313,16 @@ Test(session, a_checkpoint_of_something_else_or_a_broken_one_is_refused)
     hf_session_close(&b);
 }
 
+/* The sanitizer's own allocator answers mallinfo2 with zeros. */
+#ifdef __SANITIZE_ADDRESS__
+#define SKIP_WITHOUT_COUNTS cr_skip_test("1 test skipped: allocations are not counted under the address sanitizer")
+#else
+#define SKIP_WITHOUT_COUNTS (void)0
+#endif
+
 Test(session, nothing_is_allocated_by_steps)
 {
+    SKIP_WITHOUT_COUNTS;
     for (int m = 0; m < 2; m++) {
         hf_session *s = open_session(modes[m]);
         hf_result r;
@@ -339,6 +347,7 @@ Test(session, nothing_is_allocated_by_steps)
 
 Test(session, the_memory_foretold_is_the_memory_taken)
 {
+    SKIP_WITHOUT_COUNTS;
     for (int m = 0; m < 2; m++) {
         hf_session_params p = HF_SESSION_DEFAULTS;
         hf_error err = { 0 };

@@ -376,6 +376,7 @@ Test(video_in, parameters_out_of_range_are_refused)
     hf_frame_new(&small, 8, 8, NULL);
     cr_expect_eq(hf_video_in_read(small, in, &err), HF_EARG);
     cr_expect(strstr(err.text, "want 64x48"));
+    hf_frame_free(&small);
     cr_expect_eq(hf_frame_new(&small, 1 << 20, 1 << 20, &err) , HF_EARG);
     cr_expect_null(small);
     hf_video_in_close(&in);
@@ -400,6 +401,55 @@ Test(video_in, a_pipe_is_read_once)
     cr_expect_eq(read_all(in, NULL, NULL), 5);
     cr_expect_eq(hf_video_in_seek(in, 0, &err), HF_EUNSUPPORTED);
     hf_video_in_close(&in);
+}
+
+Test(video_in, rgb_of_any_width_stays_inside_its_buffer)
+{
+    /* The fast conversion writes whole vectors; malloc's own checks find what went too far. */
+    for (int w = 2; w < 70; w += 2) {
+        hf_video_in *in = open_or_fail(make_clip("w.mkv", &(clip){ .n = 1, .width = w, .height = 8 }), NULL);
+        hf_frame *frame = new_frame(in);
+        cr_assert_eq(hf_video_in_read(frame, in, NULL), HF_OK);
+        hf_frame_free(&frame);
+        hf_video_in_close(&in);
+    }
+}
+
+/* A JPEG of 24 x 16, white in its stored top left corner, with EXIF orientation 6 (shown turned by 90 degrees). */
+Test(video_in, exif_orientation_of_images_is_applied)
+{
+    hf_video_in_params p = HF_VIDEO_IN_DEFAULTS;
+    static const uint8_t exif[] = { 0xff, 0xe1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8,
+        0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0 };
+    AVCodecContext *c = avcodec_alloc_context3(avcodec_find_encoder(AV_CODEC_ID_MJPEG));
+    AVFrame *f = av_frame_alloc();
+    AVPacket *packet = av_packet_alloc();
+    uint8_t bytes[8192];
+    c->width = 24, c->height = 16, c->pix_fmt = AV_PIX_FMT_YUVJ444P, c->time_base = (AVRational){ 1, 25 };
+    cr_assert(avcodec_open2(c, c->codec, NULL) >= 0);
+    f->width = 24, f->height = 16, f->format = AV_PIX_FMT_YUVJ444P;
+    cr_assert(av_frame_get_buffer(f, 0) >= 0);
+    for (int y = 0; y < 16; y++)
+        for (int x = 0; x < 24; x++)
+            for (int k = 0; k < 3; k++)
+                f->data[k][y * f->linesize[k] + x] = k ? 128 : x < 8 && y < 8 ? 255 : 0;
+    cr_assert(avcodec_send_frame(c, f) >= 0 && avcodec_receive_packet(c, packet) >= 0);
+    memcpy(bytes, packet->data, 2); /* start of image, then EXIF, then the rest */
+    memcpy(bytes + 2, exif, sizeof(exif));
+    memcpy(bytes + 2 + sizeof(exif), packet->data + 2, (size_t)packet->size - 2);
+    write_bytes("exif.jpg", bytes, (size_t)packet->size + sizeof(exif));
+    hf_video_in *in = open_or_fail(test_path("exif.jpg"), &p);
+    hf_frame *frame = new_frame(in);
+    cr_expect_eq(frame->width, 16);
+    cr_expect_eq(hf_video_in_get_info(in)->rotation, 90);
+    cr_assert_eq(hf_video_in_read(frame, in, NULL), HF_OK);
+    cr_expect_gt(frame->rgb[15 * 3], 200); /* top right */
+    cr_expect_lt(frame->rgb[0], 50);
+    hf_frame_free(&frame);
+    hf_video_in_close(&in);
+    avcodec_free_context(&c);
+    av_frame_free(&f);
+    av_packet_free(&packet);
 }
 
 Test(image_list, digits_compare_as_numbers)
