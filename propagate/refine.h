@@ -17,8 +17,10 @@ typedef struct hf_refine hf_refine;
 typedef struct hf_refine_params {
     int   edges;     /* 0: upsample only */
     int   radius_px; /* guided filter */
-    float epsilon;   /* guided filter, colours in 0..1 */
+    float epsilon;   /* guided filter, colours in 0..1; > 0 */
 } hf_refine_params;
+
+#define HF_REFINE_DEFAULTS { .edges = 1, .radius_px = 8, .epsilon = 1e-3f }
 
 /* One picture with what was drawn on it; borrowed. */
 typedef struct hf_drawn {
@@ -26,6 +28,7 @@ typedef struct hf_drawn {
     const uint8_t *ids; /* [H,W] */
 } hf_drawn;
 
+/* max_labels: 1..HF_MAX_LABELS. Returns HF_EARG for parameters outside their ranges, HF_ENOMEM. */
 int  hf_refine_open(hf_refine **out, int width, int height, int max_labels,
                     const hf_refine_params *params, hf_error *err);
 void hf_refine_close(hf_refine **refine);
@@ -35,6 +38,9 @@ void hf_refine_close(hf_refine **refine);
  *   xy     f32 [H,W,2]  out: where each pixel came from in the drawn frame, pixels
  *   cover  f32 [H,W]    out: 0..1, how well the coordinate explains the pixel
  *   rgb    u8  [H,W,3]  the frame that cells belongs to
+ *
+ * cells: of a stride of 4 px or more. Returns HF_EARG if they do not fit the picture or have more
+ * labels than max_labels; every id that was drawn is below their n_labels.
  */
 int hf_refine_run(hf_refine *refine, float *soft, float *xy, float *cover, const hf_cells *cells,
                   const uint8_t *rgb, const hf_drawn *drawn, hf_error *err);

@@ -49,6 +49,10 @@ typedef struct hf_ops {
                        const hf_tensor *source, const hf_tensor *target,
                        const hf_match_dense_params *params, const hf_tensor *scratch,
                        hf_error *err);
+    int (*match_context)(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                         const hf_tensor *target, const hf_tensor *reference,
+                         const hf_tensor *shift, const hf_match_context_params *params,
+                         hf_error *err);
 } hf_ops;
 
 struct hf_backend {

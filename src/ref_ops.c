@@ -3,11 +3,13 @@
  * Written to be read and to be right, never to be fast: other backends are
  * tested against these loops.
  */
-#include "propagate/match_dense.h"
 #include "src/backend.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "propagate/match_context.h"
+#include "propagate/match_dense.h"
 
 static void *ref_alloc(hf_backend *be, size_t bytes)
 {
@@ -66,5 +68,6 @@ void hf_ref_fill(hf_backend *be)
         .sync = ref_sync,
         .match_dense_scratch_bytes = hf_ref_match_dense_scratch_bytes,
         .match_dense = hf_ref_match_dense,
+        .match_context = hf_ref_match_context,
     };
 }

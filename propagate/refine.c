@@ -1,0 +1,249 @@
+/* refine.c - from cells to pixels, see refine.h.
+ *
+ *   soft labels   bilinear to blocks of 4 px, then the guided filter
+ *   coordinates   settled block by block against the drawn frame (settle.h), then for each
+ *                 pixel the bilinear mean of those surrounding cells that agree with the pixel's label,
+ *                 so that two motions do not mix along an object's edge
+ *   same blocks   the drawn labels, as drawn
+ */
+#include "propagate/refine.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "propagate/guide.h"
+#include "propagate/settle.h"
+
+#define SETTLE_REACH_PX 4
+/* Lightness difference, of 255, at which cover has fallen to a half. */
+#define HALF_COVER 24.0f
+
+struct hf_refine {
+    int        W, H, max_labels;
+    int        bh, bw;
+    hf_refine_params p;
+    hf_guide  *guide;
+    hf_settle *settle;
+    float     *blocks; /* [bh,bw] one label on the grid of the guided filter */
+    uint8_t   *winner; /* [H,W] label of each pixel */
+    uint8_t   *cell_winner;
+    int        n_cells;
+};
+
+static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
+
+int hf_refine_open(hf_refine **out, int width, int height, int max_labels,
+                   const hf_refine_params *params, hf_error *err)
+{
+    hf_refine *r = NULL;
+    int rc;
+
+    *out = NULL;
+    if (max_labels < 1 || max_labels > HF_MAX_LABELS)
+        return hf_fail(err, HF_EARG, "refine: %d labels, want 1..%d", max_labels, HF_MAX_LABELS);
+    if (!(r = calloc(1, sizeof(*r)))) {
+        rc = hf_fail(err, HF_ENOMEM, "refine: out of memory");
+        goto end;
+    }
+    r->W = width, r->H = height, r->max_labels = max_labels, r->p = *params;
+    if ((rc = hf_guide_new(&r->guide, width, height, params->radius_px, params->epsilon, err)) < 0 ||
+        (rc = hf_settle_new(&r->settle, width, height, SETTLE_REACH_PX, err)) < 0)
+        goto end;
+    hf_guide_shape(r->guide, &r->bh, &r->bw);
+    r->blocks = malloc((size_t)r->bh * r->bw * sizeof(float));
+    r->winner = malloc((size_t)width * height);
+    /* Cells are never finer than blocks; see the contract of run. */
+    r->n_cells = r->bh * r->bw;
+    r->cell_winner = malloc((size_t)r->n_cells);
+    if (!r->blocks || !r->winner || !r->cell_winner) {
+        rc = hf_fail(err, HF_ENOMEM, "refine: out of memory for %d x %d pixels", width, height);
+        goto end;
+    }
+    *out = r;
+    r = NULL;
+end:
+    hf_refine_close(&r);
+    return rc;
+}
+
+void hf_refine_close(hf_refine **refine)
+{
+    if (!refine || !*refine)
+        return;
+    hf_guide_free(&(*refine)->guide);
+    hf_settle_free(&(*refine)->settle);
+    free((*refine)->blocks);
+    free((*refine)->winner);
+    free((*refine)->cell_winner);
+    free(*refine);
+    *refine = NULL;
+}
+
+/* The four cells around a place, with bilinear shares. */
+typedef struct corners {
+    int   cell[4];
+    float share[4];
+} corners;
+
+static corners corners_at(const hf_cells *c, float x_px, float y_px)
+{
+    float x = (x_px + 0.5f) / (float)c->stride_px - 0.5f, y = (y_px + 0.5f) / (float)c->stride_px - 0.5f;
+    int x0 = (int)floorf(x), y0 = (int)floorf(y);
+    float fx = x - (float)x0, fy = y - (float)y0;
+    int left = clamp(x0, 0, c->w - 1), right = clamp(x0 + 1, 0, c->w - 1);
+    int top = clamp(y0, 0, c->h - 1) * c->w, bottom = clamp(y0 + 1, 0, c->h - 1) * c->w;
+    return (corners){ { top + left, top + right, bottom + left, bottom + right },
+                      { (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy } };
+}
+
+static float blend(const float *values, int n, int i, const corners *k)
+{
+    float sum = 0;
+    for (int j = 0; j < 4; j++)
+        sum += k->share[j] * values[(size_t)k->cell[j] * n + i];
+    return sum;
+}
+
+/* Label l, upsampled only. */
+static void upsample(const hf_refine *r, float *out, const hf_cells *cells, int l)
+{
+#pragma omp parallel for
+    for (int y = 0; y < r->H; y++)
+        for (int x = 0; x < r->W; x++) {
+            corners k = corners_at(cells, (float)x, (float)y);
+            out[(size_t)y * r->W + x] = blend(cells->labels, cells->n_labels, l, &k);
+        }
+}
+
+static void filter(hf_refine *r, float *out, const hf_cells *cells, int l, const uint8_t *rgb)
+{
+    float centre = 0.5f * HF_GUIDE_BLOCK - 0.5f;
+#pragma omp parallel for
+    for (int y = 0; y < r->bh; y++)
+        for (int x = 0; x < r->bw; x++) {
+            corners k = corners_at(cells, (float)(x * HF_GUIDE_BLOCK) + centre,
+                                   (float)(y * HF_GUIDE_BLOCK) + centre);
+            r->blocks[(size_t)y * r->bw + x] = blend(cells->labels, cells->n_labels, l, &k);
+        }
+    hf_guide_filter(r->guide, out, r->blocks, rgb);
+}
+
+/* Background is what the objects leave; where they claim more than all, they share it. */
+static void normalise(const hf_refine *r, float *soft, int L)
+{
+    size_t n = (size_t)r->W * r->H;
+#pragma omp parallel for
+    for (size_t i = 0; i < n; i++) {
+        float sum = 0;
+        for (int l = 1; l < L; l++)
+            sum += soft[l * n + i];
+        soft[i] = sum < 1 ? 1 - sum : 0;
+        for (int l = 1; l < L && sum > 1; l++)
+            soft[l * n + i] /= sum;
+    }
+}
+
+static uint8_t best_of(const float *soft, size_t step, int L)
+{
+    int best = 0;
+    for (int l = 1; l < L; l++)
+        if (soft[l * step] > soft[best * step])
+            best = l;
+    return (uint8_t)best;
+}
+
+/* Blocks that stand unchanged in the drawn frame have the drawn labels. */
+static void keep_drawn(const hf_refine *r, float *soft, const hf_cells *cells,
+                       const hf_settled *settled, const uint8_t *ids)
+{
+    size_t n = (size_t)r->W * r->H;
+    int s = cells->stride_px;
+#pragma omp parallel for schedule(dynamic, 16)
+    for (int cell = 0; cell < cells->h * cells->w; cell++) {
+        if (!settled->same[cell])
+            continue;
+        int x0 = cell % cells->w * s, y0 = cell / cells->w * s;
+        int dx = (int)settled->move[2 * cell], dy = (int)settled->move[2 * cell + 1];
+        for (int y = y0; y < y0 + s && y < r->H; y++)
+            for (int x = x0; x < x0 + s && x < r->W; x++) {
+                int id = ids[(size_t)(y + dy) * r->W + x + dx];
+                for (int l = 0; l < cells->n_labels; l++)
+                    soft[l * n + (size_t)y * r->W + x] = l == id ? 1 : 0;
+            }
+    }
+}
+
+static void place_pixel(const hf_refine *r, float *xy, float *cover, const hf_cells *cells,
+                        const hf_settled *settled, int x, int y)
+{
+    corners k = corners_at(cells, (float)x, (float)y);
+    int label = r->winner[(size_t)y * r->W + x];
+    float sum = 0, mx = 0, my = 0, residual = 0;
+
+    for (int j = 0; j < 4; j++)
+        if (r->cell_winner[k.cell[j]] != label)
+            k.share[j] *= 1e-3f; /* counts only where no cell agrees */
+    for (int j = 0; j < 4; j++) {
+        sum += k.share[j];
+        mx += k.share[j] * settled->move[2 * k.cell[j]];
+        my += k.share[j] * settled->move[2 * k.cell[j] + 1];
+        residual += k.share[j] * settled->residual[k.cell[j]];
+    }
+    xy[0] = (float)x + mx / sum;
+    xy[1] = (float)y + my / sum;
+    residual /= sum * HALF_COVER;
+    *cover = 1 / (1 + residual * residual);
+}
+
+/* A same block's pixels came from exactly that far away, whatever the blocks around it did. */
+static void place(const hf_refine *r, float *xy, float *cover, const hf_cells *cells,
+                  const hf_settled *settled)
+{
+#pragma omp parallel for schedule(dynamic, 4)
+    for (int y = 0; y < r->H; y++)
+        for (int x = 0; x < r->W; x++) {
+            size_t i = (size_t)y * r->W + x;
+            int cell = y / cells->stride_px * cells->w + x / cells->stride_px;
+            if (!settled->same[cell]) {
+                place_pixel(r, xy + 2 * i, cover + i, cells, settled, x, y);
+                continue;
+            }
+            xy[2 * i] = (float)x + settled->move[2 * cell];
+            xy[2 * i + 1] = (float)y + settled->move[2 * cell + 1];
+            cover[i] = 1;
+        }
+}
+
+int hf_refine_run(hf_refine *r, float *soft, float *xy, float *cover, const hf_cells *cells,
+                  const uint8_t *rgb, const hf_drawn *drawn, hf_error *err)
+{
+    size_t n = (size_t)r->W * r->H;
+    int L = cells->n_labels, s = cells->stride_px, rc;
+    hf_settled settled;
+
+    if (L > r->max_labels || s < HF_GUIDE_BLOCK || cells->h != (r->H + s - 1) / s ||
+        cells->w != (r->W + s - 1) / s)
+        return hf_fail(err, HF_EARG, "refine: %d x %d cells of %d px with %d labels do not fit "
+                       "%d x %d pixels with up to %d labels", cells->h, cells->w, s, L, r->W, r->H,
+                       r->max_labels);
+    if (r->p.edges)
+        hf_guide_picture(r->guide, rgb);
+    for (int l = 1; l < L; l++) {
+        if (r->p.edges)
+            filter(r, soft + l * n, cells, l, rgb);
+        else
+            upsample(r, soft + l * n, cells, l);
+    }
+    normalise(r, soft, L);
+    if ((rc = hf_settle_run(r->settle, &settled, cells, rgb, drawn->rgb, err)) < 0)
+        return rc;
+    keep_drawn(r, soft, cells, &settled, drawn->ids);
+#pragma omp parallel for
+    for (size_t i = 0; i < n; i++)
+        r->winner[i] = best_of(soft + i, n, L);
+    for (int c = 0; c < cells->h * cells->w; c++)
+        r->cell_winner[c] = best_of(cells->labels + (size_t)c * L, 1, L);
+    place(r, xy, cover, cells, &settled);
+    return HF_OK;
+}
