@@ -36,7 +36,7 @@ typedef struct hf_session_params {
     const char   *device;        /* NULL or "auto", "cpu", "ref" */
     int           n_threads;     /* 0: one a processor */
     int           size;          /* shorter side that features are computed at; 0: 480. The frame is
-                                    averaged down by the whole factor that comes nearest, never up */
+                                    averaged down by the whole factor that comes nearest; a small one is doubled */
     hf_match_mode match;
     int           n_recent;      /* context: recent frames kept beside the drawn one */
     int           k;             /* context: votes a cell */
