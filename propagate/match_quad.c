@@ -31,7 +31,7 @@
 #define HIGHEST 1e30f
 #define N_POINTS 9 /* corners and middles of a target quad */
 #define MAX_SEEDS 12
-#define FEW_CANDIDATES 48 /* another seed costs about as much as searching these */
+#define FEW_CANDIDATES 96 /* another seed costs about as much as searching these */
 
 INLINE float max_float(float a, float b)
 {
@@ -124,14 +124,13 @@ static void fill_positions(hf_match_worker *wk, const hf_match_job *job)
     }
 }
 
-/* bound of every target quad from `cell`, one bound per target cell. What it makes of the empty last
+/* A bound of every target quad from `cell`, one bound per target cell. What it makes of the empty last
  * column and of the padding does not matter. */
-INLINE void bound_quads(const hf_match_worker *wk, const hf_match_target *t)
+INLINE void bound_quads(float *bound, const hf_match_worker *wk, const hf_match_target *t)
 {
     int n = hf_match_pad(t->n_quads), right = t->map.x.step;
     int below = t->map.y.step * t->map.x.n_cells;
     const float *cell = wk->cell, *beta = t->bound;
-    float *bound = wk->bound;
 #pragma omp simd
     for (int c = 0; c < n; c++) {
         float upper = max_float(cell[c], cell[c + right]);
@@ -154,7 +153,7 @@ INLINE int scan_position(const hf_match_worker *wk, const hf_match_job *job, int
 #pragma omp simd
     for (int j = 0; j < t->map.n; j++)
         cell[j] = a0 * g0[j] + a1 * g1[j] + a2 * g2[j] + a3 * g3[j];
-    bound_quads(wk, t);
+    bound_quads(wk->bound, wk, t);
     float top = highest(wk->bound, hf_match_pad(t->n_quads));
     int first = 0;
     while (highest(wk->bound + first, HF_MATCH_SCAN) < top)
@@ -171,7 +170,7 @@ INLINE void bound_for_all(const hf_match_worker *wk, const hf_match_job *job)
 #pragma omp simd
     for (int j = 0; j < job->target->map.n; j++)
         cell[j] = max_float(max_float(g0[j], g1[j]), max_float(g2[j], g3[j])) + epsilon;
-    bound_quads(wk, job->target);
+    bound_quads(wk->bound_all, wk, job->target);
 }
 
 /* The highest cosine of a target quad, from the c_j of its corners. */
@@ -240,6 +239,7 @@ INLINE float seed(const hf_match_worker *wk, const hf_match_job *job)
     int p = n_rows(job) / 2 * n_columns(job) + n_columns(job) / 2;
     float least = LOWEST;
 
+    bound_for_all(wk, job);
     for (int i = 0; i < MAX_SEEDS; i++) {
         int quad = scan_position(wk, job, p);
         if (quad == last || t->n_positions[quad] == 0)
@@ -247,11 +247,9 @@ INLINE float seed(const hf_match_worker *wk, const hf_match_job *job)
         try_seed(wk, job, quad);
         last = quad;
         least = lowest_limit(wk, wk->kappa, 0, n_here, &p);
-        bound_for_all(wk, job);
-        if (count_at_least(wk->bound, hf_match_pad(t->n_quads), least) <= FEW_CANDIDATES)
-            return least;
+        if (count_at_least(wk->bound_all, hf_match_pad(t->n_quads), least) <= FEW_CANDIDATES)
+            break;
     }
-    bound_for_all(wk, job);
     return least;
 }
 
@@ -259,7 +257,7 @@ INLINE int list_candidates(const hf_match_worker *wk, const hf_match_job *job, f
 {
     const hf_match_target *t = job->target;
     int below = t->map.y.step * t->map.x.n_cells, right = t->map.x.step, n = 0;
-    int n_hits = collect(wk->hits, wk->bound, t->n_quads, least);
+    int n_hits = collect(wk->hits, wk->bound_all, t->n_quads, least);
 
     for (int hit = 0; hit < n_hits; hit++) {
         int c = wk->hits[hit];
@@ -506,6 +504,7 @@ void hf_match_worker_plan(hf_match_worker *wk, hf_match_arena *arena, const hf_m
     wk->ends = hf_match_take(arena, 3 * n_pos, f);
     wk->row_a = hf_match_take(arena, 4 * n_rows_max, f);
     wk->cell = hf_match_take(arena, (size_t)target->map.n + 2 * HF_MATCH_SCAN, f);
+    wk->bound_all = hf_match_take(arena, n_cand, f);
     wk->bound = hf_match_take(arena, n_cand, f);
     wk->listed = hf_match_take(arena, n_cand, sizeof(int));
     wk->listed_gram = hf_match_take(arena, 16 * n_cand, f);

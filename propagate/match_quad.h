@@ -14,7 +14,8 @@ typedef struct hf_match_worker {
     float  *ends;       /* [3, positions] share of the left and right end of p's row, and their sum */
     float  *row_a;      /* [4, rows] a_i of the ends: left upper, right upper, left lower, right lower */
     float  *cell;       /* [n + 2 HF_MATCH_SCAN] one number per target cell */
-    float  *bound;      /* [n_candidates] one per target quad */
+    float  *bound_all;  /* [n_candidates] of every target quad for all positions */
+    float  *bound;      /* [n_candidates] of target quads, for the step at hand */
     int    *listed;     /* target quads that may win somewhere in the source quad */
     float  *listed_gram;  /* [16, n_candidates] i * 4 + j: corner i with their corner j */
     float  *listed_mix;   /* [HF_MATCH_N_MIXES, n_candidates] their hf_match_target.mix, */

@@ -6,7 +6,8 @@
  * big GEMM, an argmax per row. It is timed on a slice of the source pixels, against all
  * target pixels, with the upsampled vectors given for free (made outside the clock), and scaled to
  * all source pixels; OpenBLAS on the same threads. With two pictures, features are
- * plain statistics of them; `pair` cases are left out without.
+ * plain statistics of them, or of the model classic at their own size; `pair` and `classic` are
+ * left out without.
  * CHECKED source pixels of each case are compared with a search in double.
  */
 #include <cblas.h>
@@ -20,13 +21,14 @@
 #include "src/backend.h"
 #include "src/bench.h"
 #include "src/bench_features.h"
+#include "src/model.h"
 #include "src/simd.h"
 
 #define SLICE_PX 512  /* source pixels of the timed brute force */
 #define CHUNK_PX 8192 /* target pixels of one GEMM: the result stays in the cache */
 #define CHECKED 32
 
-typedef enum kind { SMOOTH, PAIR, RANDOM } kind;
+typedef enum kind { SMOOTH, RANDOM, PAIR, CLASSIC } kind;
 
 typedef struct bench_case {
     const char *name;
@@ -37,7 +39,7 @@ typedef struct bench_case {
 static const bench_case cases[] = {
     { "smooth-512", SMOOTH, 512, 512, 64, 64, 384 }, { "pair-512", PAIR, 512, 512, 64, 64, 384 },
     { "random-512", RANDOM, 512, 512, 64, 64, 384 }, { "smooth-480p", SMOOTH, 854, 480, 107, 60, 64 },
-    { "pair-480p", PAIR, 854, 480, 107, 60, 64 },
+    { "pair-480p", PAIR, 854, 480, 107, 60, 64 }, { "classic", CLASSIC, 0, 0, 0, 0, 0 },
 };
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
 
@@ -216,21 +218,64 @@ static int fill_maps(run *r, const options *o, hf_error *err)
     return HF_OK;
 }
 
-static int run_case(const bench_case *c, hf_backend *be, const options *o, hf_error *err)
+/* Case sizes and maps of the model classic; made here, freed with the run. */
+static int fill_classic(run *r, bench_case *c, hf_backend *be, const options *o, hf_error *err)
 {
-    size_t n_map = (size_t)c->h * (size_t)c->w * (size_t)c->D, n = (size_t)c->W * (size_t)c->H;
-    run r = { .c = c };
-    int rc;
+    hf_model *model = NULL;
+    uint8_t *rgb = NULL;
+    int rc = hf_model_open(&model, be, "classic", err);
 
-    r.map[0] = malloc(n_map * sizeof(float));
-    r.map[1] = malloc(n_map * sizeof(float));
+    for (int k = 0; k < 2 && rc == HF_OK; k++) {
+        int W = 0, H = 0;
+        if ((rc = hf_bench_read_ppm(&rgb, &W, &H, o->path[k], err)) < 0)
+            break;
+        if (k > 0 && (W != c->W || H != c->H)) {
+            rc = hf_fail(err, HF_EARG, "%s: is %d x %d, want %d x %d like the other", o->path[k], W, H,
+                         c->W, c->H);
+            break;
+        }
+        hf_tensor picture = hf_tensor_view(rgb, HF_U8, 3, H, W, 3);
+        if (k == 0) {
+            c->W = W, c->H = H, c->D = model->n_channels;
+            c->w = (W + model->stride_px - 1) / model->stride_px;
+            c->h = (H + model->stride_px - 1) / model->stride_px;
+            if ((rc = model->prepare(model, W, H, err)) == HF_OK && model->adapt)
+                rc = model->adapt(model, &picture, err);
+        }
+        r->map[k] = malloc((size_t)c->h * (size_t)c->w * (size_t)c->D * sizeof(float));
+        hf_tensor map = hf_tensor_view(r->map[k], HF_F32, 3, c->h, c->w, c->D);
+        if (rc == HF_OK)
+            rc = r->map[k] ? model->extract(model, &map, &picture, err)
+                           : hf_fail(err, HF_ENOMEM, "bench: out of memory");
+        free(rgb);
+        rgb = NULL;
+    }
+    free(rgb);
+    hf_model_close(&model);
+    return rc;
+}
+
+static int run_case(const bench_case *which, hf_backend *be, const options *o, hf_error *err)
+{
+    bench_case own = *which;
+    const bench_case *c = &own;
+    run r = { .c = c };
+    int rc = HF_OK;
+
+    if (c->kind == CLASSIC && (rc = fill_classic(&r, &own, be, o, err)) < 0)
+        goto end;
+    size_t n_map = (size_t)c->h * (size_t)c->w * (size_t)c->D, n = (size_t)c->W * (size_t)c->H;
+    for (int k = 0; k < 2 && c->kind != CLASSIC; k++)
+        r.map[k] = malloc(n_map * sizeof(float));
     r.index = malloc(n * sizeof(int32_t));
     r.similarity = malloc(n * sizeof(float));
     if (!r.map[0] || !r.map[1] || !r.index || !r.similarity) {
         rc = hf_fail(err, HF_ENOMEM, "bench: out of memory");
         goto end;
     }
-    if ((rc = fill_maps(&r, o, err)) < 0 || (rc = time_exact(&r, be, o->repeat, err)) < 0 ||
+    if (c->kind != CLASSIC && (rc = fill_maps(&r, o, err)) < 0)
+        goto end;
+    if ((rc = time_exact(&r, be, o->repeat, err)) < 0 ||
         (rc = time_brute_force(&r, be, err)) < 0 || (rc = count_wrong(&r, err)) < 0)
         goto end;
     printf("%-12s %4dx%-4d %3dx%-3d %4d %10.1f %10.1f %9.1f %8.0f %6d/%d\n", c->name, c->W, c->H, c->w,
@@ -281,7 +326,7 @@ int hf_bench_match(int argc, char **argv)
     printf("%-12s %9s %7s %4s %10s %10s %9s %8s %9s\n", "case", "pixels", "cells", "D", "exact ms",
            "brute s", "GFLOP/s", "ratio", "wrong");
     for (size_t i = 0; i < N_CASES; i++) {
-        if ((o.only && strcmp(o.only, cases[i].name) != 0) || (cases[i].kind == PAIR && !o.path[1]))
+        if ((o.only && strcmp(o.only, cases[i].name) != 0) || (cases[i].kind >= PAIR && !o.path[1]))
             continue;
         n_run++;
         if ((rc = run_case(&cases[i], be, &o, &err)) < 0)
