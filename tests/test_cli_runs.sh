@@ -137,6 +137,15 @@ ffmpeg -nostdin -v error -i clip.mp4 -vf "setpts='(N+gt(N,5)*7+gt(N,9)*3)/10/TB'
 run vfr.mkv --mask mask.png -o vfr.mp4
 check 'time stamps are kept' same_pts vfr.mkv vfr.mp4
 
+# Names that are no UTF-8, and names that look like options or formats.
+odd=$(printf 'odd \377%%d -x.mp4')
+cp clip.mp4 "$odd"
+run "./$odd" --mask mask.png -o odd.mp4 --json
+check 'a name of any bytes' python3 -c 'import json; [json.loads(line) for line in open("stdout.txt")]'
+cp clip.mp4 ./--odd.mp4
+run --mask mask.png -o odd2.mp4 -- --odd.mp4
+check 'a name that begins with dashes' has_frames odd2.mp4 12
+
 # Events, log, dry run.
 run clip.mp4 --mask mask.png -o events.mp4 --json --log-json log.json
 check 'events are JSON lines' python3 -c '
