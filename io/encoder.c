@@ -60,7 +60,8 @@ static const char *default_codec(const AVOutputFormat *format, hf_video_kind kin
         return "prores_ks";
     if ((!strcmp(n, "matroska") || !strcmp(n, "nut") || !strcmp(n, "avi")) && (alpha || is_stdout))
         return "ffv1";
-    if (avformat_query_codec(format, AV_CODEC_ID_H264, FF_COMPLIANCE_NORMAL) == 1 && !is_y4m(format))
+    /* mpegts takes what it is given and does not tell what it can hold. */
+    if (avformat_query_codec(format, AV_CODEC_ID_H264, FF_COMPLIANCE_NORMAL) == 1 || !strcmp(n, "mpegts"))
         return "libx264";
     return avcodec_get_name(format->video_codec);
 }
@@ -199,7 +200,8 @@ static int wants_alpha(const hf_encoder_plan *plan, hf_video_kind kind, enum AVP
 
 static enum AVPixelFormat choose_png(const hf_video_out_params *p, enum AVPixelFormat source, int alpha)
 {
-    int is_deep = p->bits ? p->bits == 16 : p->kind != HF_VIDEO_PICTURE && av_pix_fmt_desc_get(source)->comp[0].depth > 8;
+    int depth = p->kind == HF_VIDEO_PICTURE ? 8 : av_pix_fmt_desc_get(source)->comp[0].depth;
+    int is_deep = p->bits ? p->bits == 16 : depth > 8;
     if (alpha)
         return is_deep ? AV_PIX_FMT_RGBA64BE : AV_PIX_FMT_RGBA;
     return is_deep ? AV_PIX_FMT_RGB48BE : AV_PIX_FMT_RGB24;
@@ -289,45 +291,46 @@ static void set_tags(AVCodecContext *c, const hf_encoder_plan *plan, hf_video_ki
                      : was_rgb ? AVCOL_RANGE_MPEG : sample->color_range;
 }
 
-/* What each encoder needs beside the common settings; what the user gave comes after and wins. */
+/* What each encoder needs beside the common settings. */
+static const struct {
+    const char *encoder, *options, *with_alpha;
+} usual_options[] = {
+    { "libx264", "preset=" DEFAULT_PRESET, NULL },
+    { "libx265", "preset=" DEFAULT_PRESET ":x265-params=log-level=none", NULL }, /* it prints by itself */
+    /* "good" takes four times as long for the same size at this crf. Invisible reference frames and
+     * an alpha layer do not go together in libvpx. */
+    { "libvpx", "deadline=realtime:cpu-used=6", "auto-alt-ref=0" },
+    { "libvpx-vp9", "deadline=realtime:cpu-used=6:row-mt=1", "auto-alt-ref=0" },
+    { "libaom-av1", "usage=realtime:cpu-used=8:row-mt=1", NULL },
+    { "prores_ks", "", "profile=4444:alpha_bits=16" },
+    { "ffv1", "level=3:slicecrc=1", NULL }, /* with slices, so that threads help, and a checksum in each */
+    /* With a prediction the fastest deflate makes smaller files than level 4 without, in 2/3 of the time. */
+    { "png", "pred=up", NULL },
+};
+
+/* What the user gives comes after these and wins. */
 static void set_options(AVDictionary **o, AVCodecContext *c, const hf_encoder_plan *plan, const hf_video_out_params *p)
 {
     const char *n = c->codec->name;
-    int is_vpx = !strncmp(n, "libvpx", 6), is_x26 = !strcmp(n, "libx264") || !strcmp(n, "libx265");
-    int crf = p->crf >= 0 ? p->crf : is_vpx ? DEFAULT_CRF_VP9 : DEFAULT_CRF;
+    int is_x26 = !strcmp(n, "libx264") || !strcmp(n, "libx265");
+    int has_crf = is_x26 || !strncmp(n, "libvpx", 6) || !strcmp(n, "libaom-av1");
 
+    for (size_t i = 0; i < sizeof(usual_options) / sizeof(*usual_options); i++)
+        if (!strcmp(n, usual_options[i].encoder)) {
+            av_dict_parse_string(o, usual_options[i].options, "=", ":", 0);
+            if (usual_options[i].with_alpha && has_alpha(plan->pixel_format))
+                av_dict_parse_string(o, usual_options[i].with_alpha, "=", ":", 0);
+        }
+    if (p->preset && is_x26)
+        av_dict_set(o, "preset", p->preset, 0);
     if (p->bitrate)
         c->bit_rate = p->bitrate;
-    else if (is_vpx || is_x26)
-        av_dict_set_int(o, "crf", crf, 0);
-    if (is_x26)
-        av_dict_set(o, "preset", p->preset ? p->preset : DEFAULT_PRESET, 0);
-    if (!strcmp(n, "libx265"))
-        av_dict_set(o, "x265-params", "log-level=none", 0); /* it prints by itself */
-    if (is_vpx) {
-        /* "good" takes four times as long for the same size at this crf. */
-        av_dict_set(o, "deadline", "realtime", 0);
-        av_dict_set(o, "cpu-used", "6", 0);
-        /* Invisible reference frames and an alpha layer do not go together in libvpx. */
-        if (has_alpha(plan->pixel_format))
-            av_dict_set(o, "auto-alt-ref", "0", 0);
-    }
-    if (!strcmp(n, "libvpx-vp9"))
-        av_dict_set(o, "row-mt", "1", 0);
-    if (!strcmp(n, "prores_ks") && has_alpha(plan->pixel_format)) {
-        av_dict_set(o, "profile", "4444", 0);
-        av_dict_set(o, "alpha_bits", "16", 0);
-    }
-    if (!strcmp(n, "ffv1")) {
-        av_dict_set(o, "level", "3", 0); /* with slices, so that threads help, and a checksum in each */
-        av_dict_set(o, "slicecrc", "1", 0);
+    else if (has_crf)
+        av_dict_set_int(o, "crf", p->crf >= 0 ? p->crf : is_x26 ? DEFAULT_CRF : DEFAULT_CRF_VP9, 0);
+    if (!strcmp(n, "ffv1"))
         c->gop_size = 1;
-    }
-    if (!strcmp(n, "png")) {
-        /* With a prediction the fastest deflate makes smaller files than level 4 without, in 2/3 of the time. */
+    if (!strcmp(n, "png"))
         c->compression_level = 1;
-        av_dict_set(o, "pred", "up", 0);
-    }
 }
 
 static int fill_context(AVCodecContext *c, const hf_encoder_plan *plan, const hf_video_out_params *p,

@@ -30,7 +30,8 @@ typedef struct hf_layer {
     const uint8_t *rgba; /* [H,W,4] */
 } hf_layer;
 
-/* HF_EARG for a size below 1 or above HF_FRAME_MAX_PIXELS, HF_ENOMEM. */
+/* rgb has room behind its last row for whole vectors, which reading a video needs.
+ * HF_EARG for a size below 1 or above HF_FRAME_MAX_PIXELS, HF_ENOMEM. */
 int  hf_frame_new(hf_frame **out, int width, int height, hf_error *err);
 void hf_frame_free(hf_frame **frame); /* also drops `picture` */
 

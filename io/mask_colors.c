@@ -36,6 +36,7 @@ typedef struct finder {
     int32_t       *table;    /* [TABLE_SIZE] index of an entry, or -1 */
     int32_t       *order;    /* [COLORS_GIVE_UP] entries by inner pixels */
     uint16_t      *of_pixel; /* [H,W] entry of each pixel */
+    uint8_t       *inner;    /* [H,W] 1: inside an area */
     int            n_objects;
     int32_t        objects[HF_COLORS_MAX + 1]; /* entries; [0] is the background */
 } finder;
@@ -111,9 +112,11 @@ static int is_inner(const finder *f, int x, int y)
 static void count_inner(finder *f)
 {
     for (int y = 0; y < f->height; y++)
-        for (int x = 0; x < f->width; x++)
-            if (is_inner(f, x, y))
-                f->entries[f->of_pixel[(size_t)y * (size_t)f->width + x]].inner_px++;
+        for (int x = 0; x < f->width; x++) {
+            size_t i = (size_t)y * (size_t)f->width + (size_t)x;
+            f->inner[i] = (uint8_t)is_inner(f, x, y);
+            f->entries[f->of_pixel[i]].inner_px += f->inner[i];
+        }
 }
 
 /* 1 if rgb lies near the line between two objects' colours: what an edge between them looks like. */
@@ -217,8 +220,9 @@ static int sort_colors(finder *f)
            (double)(sure_px - ground_px) >= MIN_OBJECT_SHARE * (double)(n_px - ground_px);
 }
 
-/* Most similar object among those seen within `radius` of the pixel; EDGE if there is none. */
-static int nearby_object(const finder *f, int x, int y, int radius)
+/* Most similar object among those seen within `radius` of the pixel; EDGE if there is none.
+ * With only_areas, a colour outside an area does not count: it may be an edge that looks like an object. */
+static int nearby_object(const finder *f, int x, int y, int radius, int only_areas)
 {
     uint32_t rgb = f->entries[f->of_pixel[(size_t)y * (size_t)f->width + x]].rgb;
     int best = EDGE, best_distance = 256;
@@ -228,8 +232,11 @@ static int nearby_object(const finder *f, int x, int y, int radius)
         for (int u = x - radius; u <= x + radius; u++) {
             if (u < 0 || u >= f->width)
                 continue;
-            int slot = f->entries[f->of_pixel[(size_t)v * (size_t)f->width + u]].slot;
+            size_t i = (size_t)v * (size_t)f->width + (size_t)u;
+            int slot = f->entries[f->of_pixel[i]].slot;
             if (slot == EDGE || slot == best)
+                continue;
+            if (only_areas && !f->inner[i] && f->entries[f->objects[slot]].inner_px > 0)
                 continue;
             int d = distance(rgb, f->entries[f->objects[slot]].rgb);
             if (d < best_distance) {
@@ -250,9 +257,11 @@ static int64_t fill_slots(const finder *f, uint8_t *slots)
             int d, slot = f->entries[f->of_pixel[i]].slot;
             snapped_px += slot == EDGE;
             if (slot == EDGE)
-                slot = nearby_object(f, x, y, NEAR_RADIUS);
+                slot = nearby_object(f, x, y, NEAR_RADIUS, 1);
             if (slot == EDGE)
-                slot = nearby_object(f, x, y, FAR_RADIUS);
+                slot = nearby_object(f, x, y, NEAR_RADIUS, 0);
+            if (slot == EDGE)
+                slot = nearby_object(f, x, y, FAR_RADIUS, 0);
             if (slot == EDGE)
                 slot = nearest_object(f, f->entries[f->of_pixel[i]].rgb, &d);
             slots[i] = (uint8_t)slot;
@@ -304,7 +313,8 @@ int hf_colors_find(hf_colors *out, uint8_t *slots, const uint8_t *rgba, int widt
     f.order = malloc(sizeof(*f.order) * COLORS_GIVE_UP);
     f.table = malloc(sizeof(*f.table) * TABLE_SIZE);
     f.of_pixel = malloc(sizeof(*f.of_pixel) * (size_t)width * (size_t)height);
-    if (!f.entries || !f.order || !f.table || !f.of_pixel)
+    f.inner = malloc((size_t)width * (size_t)height);
+    if (!f.entries || !f.order || !f.table || !f.of_pixel || !f.inner)
         rc = hf_fail(err, HF_ENOMEM, "mask: out of memory for %d x %d pixels", width, height);
     else
         find(out, slots, &f, min_inner_px);
@@ -312,5 +322,6 @@ int hf_colors_find(hf_colors *out, uint8_t *slots, const uint8_t *rgba, int widt
     free(f.order);
     free(f.table);
     free(f.of_pixel);
+    free(f.inner);
     return rc;
 }

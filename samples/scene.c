@@ -133,9 +133,9 @@ static color paint_quilt(double u, double v)
                                    { 0.90f, 0.88f, 0.82f }, { 0.30f, 0.55f, 0.42f }, { 0.75f, 0.45f, 0.25f } };
     int ix = (int)floor((u + 60) / 15), iy = (int)floor((v + 60) / 15);
     double fx = (u + 60) / 15 - ix, fy = (v + 60) / 15 - iy;
-    color c = cloth[(ix * 2 + iy * 3 + (int)(hash(ix, iy, 21) % 2)) % 6];
+    color c = cloth[(ix * 2 + iy * 3 + 60 + (int)(hash(ix, iy, 21) % 2)) % 6]; /* ix, iy from -1 */
     if ((ix + iy) % 3 == 0 && hypot(fx - 0.5, fy - 0.5) < 0.28)
-        c = cloth[(ix + 2 * iy + 3) % 6];
+        c = cloth[(ix + 2 * iy + 63) % 6];
     double seam = fmin(fmin(fx, 1 - fx), fmin(fy, 1 - fy));
     c = shade(c, 0.8 + 0.4 * fractal_noise(u / 3.5, v / 3.5, 22));
     return shade(c, mix(0.55, 1, smooth_step(0.02, 0.09, seam)));
