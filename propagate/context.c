@@ -23,25 +23,24 @@
 
 /* A frame that others are matched against. Reference 0 is the drawn frame. */
 typedef struct reference {
-    float *packed; /* [h,D,w] features */
-    float *labels; /* [h,w,L] */
-    float *xy;     /* [h,w,2] pixels of the drawn frame */
+    uint8_t *packed; /* features, the matcher's form of a reference */
+    float   *labels; /* [h,w,L] */
+    float   *xy;     /* [h,w,2] pixels of the drawn frame */
 } reference;
 
 struct hf_context {
     hf_model          *model;
     hf_backend        *be;
     hf_context_params  p;
-    int        W, H, h, w, D, L;
+    int        W, H, h, w, D, P, L;
     int        stride_px, n_cells, tiles;
     reference *refs;       /* [1 + n_recent] the drawn frame, then a ring */
     int64_t    n_steps;    /* frames since seed */
     uint8_t   *rgb;        /* [H,W,3] */
     float     *features;   /* [h,w,D] */
+    uint8_t   *bytes;      /* [h,w,P] features, the matcher's form of a target */
     int32_t   *index;      /* [h,w,K] */
     float     *similarity; /* [h,w,K] */
-    int32_t   *last_index; /* [h,w,1] best match in the last frame */
-    float     *last_similarity;
     int32_t   *shift;      /* [h,tiles,2] of the drawn frame's window */
 };
 
@@ -71,14 +70,13 @@ static int allocate(hf_context *c, hf_error *err)
     size_t n = (size_t)c->n_cells;
     bool ok = (c->refs = calloc(1 + (size_t)c->p.n_recent, sizeof(*c->refs))) != NULL;
     for (int i = 0; ok && i <= c->p.n_recent; i++)
-        ok = (c->refs[i].packed = be->ops.alloc(be, n * c->D * sizeof(float))) &&
+        ok = (c->refs[i].packed = be->ops.alloc(be, n * c->P)) &&
              (c->refs[i].xy = be->ops.alloc(be, n * 2 * sizeof(float)));
     ok = ok && (c->rgb = be->ops.alloc(be, (size_t)c->W * c->H * 3)) &&
          (c->features = be->ops.alloc(be, n * c->D * sizeof(float))) &&
+         (c->bytes = be->ops.alloc(be, n * c->P)) &&
          (c->index = be->ops.alloc(be, n * c->p.k * sizeof(int32_t))) &&
          (c->similarity = be->ops.alloc(be, n * c->p.k * sizeof(float))) &&
-         (c->last_index = be->ops.alloc(be, n * sizeof(int32_t))) &&
-         (c->last_similarity = be->ops.alloc(be, n * sizeof(float))) &&
          (c->shift = be->ops.alloc(be, (size_t)c->h * c->tiles * 2 * sizeof(int32_t)));
     return ok ? HF_OK : hf_fail(err, HF_ENOMEM, "context: out of memory for %d x %d pixels", c->W, c->H);
 }
@@ -97,8 +95,8 @@ int64_t hf_context_bytes(const hf_model *model, int width, int height, const hf_
 {
     int64_t h = (height + model->stride_px - 1) / model->stride_px;
     int64_t w = (width + model->stride_px - 1) / model->stride_px;
-    int64_t per_reference = 4 * h * w * (model->n_channels + n_labels + 2);
-    return per_reference * (1 + p->n_recent) + 4 * h * w * (model->n_channels + 2 * p->k + 3) +
+    int64_t per_reference = h * w * (HF_MATCH_PAD(model->n_channels) + 4 * (n_labels + 2));
+    return per_reference * (1 + p->n_recent) + h * w * (5 * HF_MATCH_PAD(model->n_channels) + 4 * (2 * p->k + 3)) +
            (int64_t)width * height * 3;
 }
 
@@ -115,30 +113,31 @@ static int extract(hf_context *c, const uint8_t *rgb, bool is_drawn, hf_error *e
         rc = c->model->adapt(c->model, &picture, err);
     if (rc == HF_OK)
         rc = c->model->extract(c->model, &features, &picture, err);
+    if (rc == HF_OK)
+        hf_match_context_bytes(c->bytes, c->features, c->h, c->w, c->D);
     return rc;
 }
 
-/* Match against reference r, merging into lists of k. */
-static int match(hf_context *c, int32_t *index, float *similarity, int k, int r, int radius,
-                 bool shifted, hf_error *err)
+/* One reference merged into the lists. */
+static int match(hf_context *c, int r, int radius, bool shifted, hf_error *err)
 {
-    hf_tensor i = hf_tensor_view(index, HF_I32, 3, c->h, c->w, k);
-    hf_tensor s = hf_tensor_view(similarity, HF_F32, 3, c->h, c->w, k);
-    hf_tensor target = hf_tensor_view(c->features, HF_F32, 3, c->h, c->w, c->D);
-    hf_tensor reference = hf_tensor_view(c->refs[r].packed, HF_F32, 3, c->h, c->D, c->w);
+    hf_tensor i = hf_tensor_view(c->index, HF_I32, 3, c->h, c->w, c->p.k);
+    hf_tensor s = hf_tensor_view(c->similarity, HF_F32, 3, c->h, c->w, c->p.k);
+    hf_tensor target = hf_tensor_view(c->bytes, HF_U8, 3, c->h, c->w, c->P);
+    hf_tensor reference = hf_tensor_view(c->refs[r].packed, HF_U8, 4, c->h, c->P / 4, c->w, 4);
     hf_tensor shift = hf_tensor_view(c->shift, HF_I32, 3, c->h, c->tiles, 2);
-    hf_match_context_params p = { .k = k, .radius_cells = radius, .reference = r };
+    hf_match_context_params p = { .k = c->p.k, .radius_cells = radius, .reference = r };
     return c->be->ops.match_context(c->be, &i, &s, &target, &reference, shifted ? &shift : NULL, &p, err);
 }
 
 /* The mean move, over a tile, from a cell's own place to the coordinate that its best
- * match in the last frame carries. */
+ * match in the last frame carries. The lists hold that frame's matches alone. */
 static void tile_shift(hf_context *c, const reference *last, int y, int tile)
 {
     float sx = 0, sy = 0;
     int begin = tile * HF_MATCH_TILE, end = begin + HF_MATCH_TILE < c->w ? begin + HF_MATCH_TILE : c->w;
     for (int x = begin; x < end; x++) {
-        int m = c->last_index[y * c->w + x] % c->n_cells;
+        int m = c->index[((size_t)y * c->w + x) * c->p.k] % c->n_cells;
         sx += last->xy[2 * m] - centre_of(c, x);
         sy += last->xy[2 * m + 1] - centre_of(c, y);
     }
@@ -148,28 +147,21 @@ static void tile_shift(hf_context *c, const reference *last, int y, int tile)
     shift[1] = (int32_t)lrintf(sy * scale);
 }
 
-static int predict(hf_context *c, hf_error *err)
-{
-    int slot = slot_of(c, c->n_steps - 1);
-    hf_match_context_clear(c->last_index, c->last_similarity, c->n_cells);
-    int rc = match(c, c->last_index, c->last_similarity, 1, slot, c->p.radius_cells, false, err);
-    for (int y = 0; rc == HF_OK && y < c->h; y++)
-        for (int tile = 0; tile < c->tiles; tile++)
-            tile_shift(c, &c->refs[slot], y, tile);
-    return rc;
-}
-
 static int match_all(hf_context *c, hf_error *err)
 {
     int n = c->n_steps < c->p.n_recent ? (int)c->n_steps : c->p.n_recent, rc = HF_OK;
     hf_match_context_clear(c->index, c->similarity, (int64_t)c->n_cells * c->p.k);
-    if (n > 0)
-        rc = predict(c, err);
+    if (n > 0) {
+        int last = slot_of(c, c->n_steps - 1);
+        rc = match(c, last, c->p.radius_cells, false, err);
+        for (int y = 0; rc == HF_OK && y < c->h; y++)
+            for (int tile = 0; tile < c->tiles; tile++)
+                tile_shift(c, &c->refs[last], y, tile);
+    }
     if (rc == HF_OK)
-        rc = match(c, c->index, c->similarity, c->p.k, 0, c->p.drawn_radius_cells, n > 0, err);
-    for (int i = 1; rc == HF_OK && i <= n; i++)
-        rc = match(c, c->index, c->similarity, c->p.k, slot_of(c, c->n_steps - i),
-                   c->p.radius_cells, false, err);
+        rc = match(c, 0, c->p.drawn_radius_cells, n > 0, err);
+    for (int i = 2; rc == HF_OK && i <= n; i++)
+        rc = match(c, slot_of(c, c->n_steps - i), c->p.radius_cells, false, err);
     return rc;
 }
 
@@ -235,7 +227,7 @@ static void vote_all(const hf_context *c, hf_cells *out)
 static void remember(hf_context *c, const hf_cells *cells)
 {
     reference *r = &c->refs[slot_of(c, c->n_steps)];
-    hf_match_context_pack(r->packed, c->features, c->h, c->w, c->D);
+    hf_match_context_pack(r->packed, c->bytes, c->h, c->w, c->D);
     memcpy(r->labels, cells->labels, sizeof(float) * (size_t)c->n_cells * c->L);
     memcpy(r->xy, cells->xy, sizeof(float) * (size_t)c->n_cells * 2);
     c->n_steps++;
@@ -276,6 +268,7 @@ int hf_context_open(hf_context **out, hf_model *model, int width, int height,
     }
     c->model = model, c->be = model->backend, c->p = *params;
     c->W = width, c->H = height, c->stride_px = model->stride_px, c->D = model->n_channels;
+    c->P = HF_MATCH_PAD(c->D);
     c->h = (height + c->stride_px - 1) / c->stride_px;
     c->w = (width + c->stride_px - 1) / c->stride_px;
     c->n_cells = c->h * c->w;
@@ -307,10 +300,9 @@ void hf_context_close(hf_context **context)
     free(c->refs);
     be->ops.free(be, c->rgb);
     be->ops.free(be, c->features);
+    be->ops.free(be, c->bytes);
     be->ops.free(be, c->index);
     be->ops.free(be, c->similarity);
-    be->ops.free(be, c->last_index);
-    be->ops.free(be, c->last_similarity);
     be->ops.free(be, c->shift);
     free(c);
     *context = NULL;
@@ -339,7 +331,7 @@ int hf_context_seed(hf_context *c, const uint8_t *rgb, const uint8_t *ids, int n
     c->n_steps = 0;
     if ((rc = extract(c, rgb, true, err)) < 0)
         return rc;
-    hf_match_context_pack(c->refs[0].packed, c->features, c->h, c->w, c->D);
+    hf_match_context_pack(c->refs[0].packed, c->bytes, c->h, c->w, c->D);
     draw_labels(c, &c->refs[0], ids);
     return HF_OK;
 }
@@ -380,7 +372,7 @@ int hf_context_save(const hf_context *c, FILE *file, const char *path, hf_error 
     size_t n = (size_t)c->n_cells;
     bool ok = fwrite(&s, sizeof(s), 1, file) == 1;
     for (int i = 1; ok && i <= c->p.n_recent; i++)
-        ok = fwrite(c->refs[i].packed, sizeof(float), n * c->D, file) == n * c->D &&
+        ok = fwrite(c->refs[i].packed, 1, n * c->P, file) == n * c->P &&
              fwrite(c->refs[i].labels, sizeof(float), n * c->L, file) == n * c->L &&
              fwrite(c->refs[i].xy, sizeof(float), n * 2, file) == n * 2;
     return ok ? HF_OK : hf_fail(err, HF_EIO, "%s: state not written: %s", path, strerror(errno));
@@ -399,7 +391,7 @@ int hf_context_load(hf_context *c, FILE *file, const char *path, hf_error *err)
                        c->p.n_recent);
     bool ok = true;
     for (int i = 1; ok && i <= c->p.n_recent; i++)
-        ok = fread(c->refs[i].packed, sizeof(float), n * c->D, file) == n * c->D &&
+        ok = fread(c->refs[i].packed, 1, n * c->P, file) == n * c->P &&
              fread(c->refs[i].labels, sizeof(float), n * c->L, file) == n * c->L &&
              fread(c->refs[i].xy, sizeof(float), n * 2, file) == n * 2;
     if (!ok)
