@@ -59,6 +59,14 @@ static int working_factor(const hf_session_params *p)
     return factor > 1 ? factor : 1;
 }
 
+/* A small video is doubled where that comes nearer to the size: its objects are few cells wide
+ * otherwise. Not more, since cells must stay whole pixels and 4 or more of them. */
+static int working_enlargement(const hf_session_params *p)
+{
+    int shorter = p->width < p->height ? p->width : p->height;
+    return 3 * shorter < 2 * p->size ? 2 : 1;
+}
+
 static void fill_defaults(hf_session *s)
 {
     hf_session_params *p = &s->params;
@@ -78,8 +86,9 @@ static void fill_defaults(hf_session *s)
     if (p->temperature == 0.0f)
         p->temperature = first ? DEFAULT_FIRST_TEMPERATURE : c.temperature;
     s->factor = working_factor(p);
-    s->work_width = (p->width + s->factor - 1) / s->factor;
-    s->work_height = (p->height + s->factor - 1) / s->factor;
+    s->enlarge = working_enlargement(p);
+    s->work_width = (p->width * s->enlarge + s->factor - 1) / s->factor;
+    s->work_height = (p->height * s->enlarge + s->factor - 1) / s->factor;
 }
 
 static hf_post_params post_params(const hf_session_params *p)
@@ -217,7 +226,7 @@ static bool take_results(hf_session *s, int64_t n)
            (s->params.match != HF_MATCH_FIRST || s->params.refine < 0 ||
             ((s->bent = hf_session_take(s, 4 * n)) &&
              (s->blocks = hf_session_take(s, 4 * n_blocks(s))))) &&
-           (s->factor == 1 || ((s->work_rgb = hf_session_take(s, 3 * work)) &&
+           ((s->factor == 1 && s->enlarge == 1) || ((s->work_rgb = hf_session_take(s, 3 * work)) &&
                                (s->work_labels = hf_session_take(s, work))));
 }
 
@@ -260,7 +269,7 @@ static int prepare_first(hf_session *s, hf_error *err)
         rc = hf_guide_new(&s->guide, p.width, p.height, r.radius_px, r.epsilon, err);
     for (int k = 0; rc >= 0 && k < s->n_keys; k++) {
         const hf_session_key *key = &s->keys[k];
-        rc = hf_first_seed(s->first, k, hf_session_shrink(s, key->rgb), key->labels, key->edit,
+        rc = hf_first_seed(s->first, k, hf_session_scale(s, key->rgb), key->labels, key->edit,
                            err);
     }
     return rc;

@@ -52,7 +52,8 @@ struct hf_session {
     char              model_name[128], device_name[32];
     hf_backend       *backend;
     hf_model         *model;
-    int               factor; /* pixels per working pixel, each way */
+    int               factor;  /* pixels per working pixel, each way, or */
+    int               enlarge; /* working pixels per pixel: 1 or 2; one of the two is 1 */
     int               work_width, work_height;
 
     hf_session_key *keys;
@@ -69,7 +70,7 @@ struct hf_session {
     float           *bent;        /* [H,W] one label after the guided filter, with it only */
     float           *blocks;      /* [bh,bw] the same before it */
     hf_post         *post;        /* NULL: nothing asked */
-    uint8_t         *work_rgb;    /* [h',w',3], NULL where factor is 1 */
+    uint8_t         *work_rgb;    /* [h',w',3], NULL where it is the frame's own size */
     uint8_t         *work_labels; /* [h',w'], the same */
     hf_cells        *cells;       /* of step */
     int              followed;    /* key, -1: none */
@@ -95,8 +96,8 @@ void *hf_session_take(hf_session *s, int64_t bytes);
 /* Find the labels of all keys and rewrite their maps. */
 void hf_session_make_labels(hf_session *s);
 
-/* The frame at working size: rgb itself, or averaged into s->work_rgb. */
-const uint8_t *hf_session_shrink(hf_session *s, const uint8_t *rgb);
+/* The frame at working size: rgb itself, or scaled into s->work_rgb. */
+const uint8_t *hf_session_scale(hf_session *s, const uint8_t *rgb);
 
 /* Bend the labels of s->field, matched with `key`, to the edges of the frame. */
 void hf_session_bend(hf_session *s, const uint8_t *rgb, const hf_session_key *key);

@@ -187,7 +187,7 @@ int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb
     if (rc < 0)
         return rc;
     omp_set_num_threads(s->backend->n_threads);
-    if (s->first && (rc = hf_first_frame(s->first, hf_session_shrink(s, rgb), err)) < 0)
+    if (s->first && (rc = hf_first_frame(s->first, hf_session_scale(s, rgb), err)) < 0)
         return rc;
     rc = n == 1 ? field_of(s, rgb, followed, err) : blend(s, rgb, followed, n, err);
     if (rc < 0)

@@ -36,7 +36,7 @@ typedef struct hf_session_params {
     const char   *device;        /* NULL or "auto", "cpu", "ref" */
     int           n_threads;     /* 0: one a processor */
     int           size;          /* shorter side that features are computed at; 0: 480. The frame is
-                                    averaged down by the whole factor that comes nearest, never up */
+                                    averaged down by the whole factor that comes nearest; a small one is doubled */
     hf_match_mode match;
     int           n_recent;      /* context: recent frames kept beside the drawn one */
     int           k;             /* context: votes a cell */
@@ -99,7 +99,7 @@ int hf_session_add_key(hf_session *session, const hf_key *key, hf_error *err);
 /* Start to follow key number `key`: the next track is the frame beside it, on either side. */
 int hf_session_follow(hf_session *session, int key, hf_error *err);
 
-/* Follow into the next frame away from the key. cells may be NULL. */
+/* Follow into the next frame away from the key. cells may be NULL. Does nothing in HF_MATCH_FIRST mode. */
 int hf_session_track(hf_session *session, hf_cells *cells, const uint8_t *rgb, hf_error *err);
 
 /* Bring one frame to pixels from n followed keys, blended by weight (nearer key, more weight).
@@ -112,7 +112,9 @@ typedef struct hf_followed {
 int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb,
                       const hf_followed *followed, int n, hf_error *err);
 
-/* The drawn frame itself: what was drawn, exactly. */
+/* The drawn frame itself: what was drawn, exactly (then post-processed as every frame is). Where this key
+ * has no edit and another has one, or no ids, the result has none here either: render the frame from
+ * the other key instead to have them. */
 int hf_session_render_key(hf_session *session, hf_result *result, int key, hf_error *err);
 
 /* track and render in one: the usual loop with one key. */
@@ -124,7 +126,9 @@ int hf_session_needs_tracking(const hf_session *session);
 int  hf_session_cells_new(hf_session *session, hf_cells **out, hf_error *err);
 void hf_cells_free(hf_cells **cells);
 
-/* State of the followed key, for going on later: add the same keys, follow the same key, load. */
+/* State of the followed key, for going on later: add the same keys, follow the same key, load.
+ * save writes beside the name and renames. load returns HF_EIO, or HF_EFORMAT for a broken file or
+ * one of other settings, pictures or drawings; after that, follow again. */
 int hf_session_save(const hf_session *session, const char *path, hf_error *err);
 int hf_session_load(hf_session *session, const char *path, hf_error *err);
 

@@ -2,7 +2,7 @@
 # test_samples.sh - the sample programs on a clip that does not move: what was drawn comes back.
 #     test_samples.sh propagate_edit propagate_mask track_points
 set -e
-edit=$1 mask=$2 track=$3
+edit=$(realpath "$1") mask=$(realpath "$2") track=$(realpath "$3")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
