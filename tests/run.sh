@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 sh samples/setup.sh tests || exit 1
 
 passed=0 failed=0 skipped=0
+export CRITERION_VERBOSITY_LEVEL=1 # names the tests that are skipped
 export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
@@ -38,17 +39,30 @@ count() {
         if (!match(v, word ": [0-9]+")) return 0
         return substr(v, RSTART + length(word) + 2, RLENGTH - length(word) - 2) + 0
     }
-    { gsub(/\033\[[0-9;]*m/, "") }
-    /Synthesis: Tested:/ { p += after("Passing"); f += after("Failing") + after("Crashing"); told = 1 }
-    /^\[SKIP\]|\[SKIP\] .*::/ { s++ }
-    /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped/ { p += take("passed"); f += take("failed"); s += take("skipped"); told = 1 }
-    /^result: +/ {
-        bad = $0 !~ /exit status 0/ && $0 !~ /exit status 77/
-        if (!told) { if (bad) f++; else if ($0 ~ /77/) s++; else p++ }
-        else if (bad) died++
-        told = 0
+    # The line of a finished program comes before what it said; settle the one before.
+    function settle() {
+        if (!open) return
+        if (!told) { if (bad) f++; else if (skip) s++; else p++ }
+        else if (bad && !failed_inside) died++
+        open = 0
     }
-    END { print p + 0, f + 0, s + 0, died + 0 }' "$1"
+    { gsub(/\033\[[0-9;]*m/, "") }
+    /^Summary of Failures/ || /^Ok: / { exit }
+    /^ *[0-9]+\/[0-9]+ .* (OK|FAIL|SKIP|TIMEOUT|ERROR) / {
+        settle()
+        open = 1; told = 0; failed_inside = 0
+        bad = / (FAIL|TIMEOUT|ERROR) /; skip = / SKIP /
+    }
+    /Synthesis: Tested:/ {
+        p += after("Passing"); bad_here = after("Failing"); f += bad_here
+        told = 1; failed_inside += bad_here
+    }
+    /^\[SKIP\]/ { s++ }
+    /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped/ {
+        p += take("passed"); f += take("failed"); s += take("skipped")
+        told = 1; failed_inside += take("failed")
+    }
+    END { settle(); print p + 0, f + 0, s + 0, died + 0 }' "$1"
 }
 
 # $1: folder. Shows failures and closing lines; the whole log stays in the folder.
@@ -60,8 +74,9 @@ run_tests() {
         grep -E '^(.*\[SKIP\]|.*\[FAIL\]|.*Synthesis:|FAIL:|[0-9]+ passed,|=+ [0-9]+/|(==[0-9]+==)?ERROR:|.*runtime error|.* (FAIL|TIMEOUT|ERROR) )' || true
     set -- $(count "$log")
     # A program that counts no failure and still does not end well (a leak, a time-out) is one.
+    set -- "$1" "$(($2 + $4))" "$3"
     if [ "$status" != 0 ] && [ "$2" = 0 ]; then
-        set -- "$1" "$(($4 > 0 ? $4 : 1))" "$3" "$4"
+        set -- "$1" 1 "$3"
     fi
     echo "== $(dirname "$log"): $1 passed, $2 failed, $3 skipped"
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))

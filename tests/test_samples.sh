@@ -2,7 +2,7 @@
 # test_samples.sh - the sample programs on a clip that does not move: what was drawn comes back.
 #     test_samples.sh propagate_edit propagate_mask track_points
 set -e
-edit=$(realpath "$1") mask=$(realpath "$2") track=$(realpath "$3")
+edit=$(readlink -f "$1") mask=$(readlink -f "$2") track=$(readlink -f "$3")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
