@@ -1,6 +1,7 @@
 /* refine.c - from cells to pixels, see refine.h.
  *
  *   soft labels   bilinear to blocks of 4 px, then the guided filter
+ *   joined cells  fine cells are joined to 8 px where they are smaller, for coordinates only
  *   coordinates   settled block by block against the drawn frame (settle.h), then for each
  *                 pixel the bilinear mean of those surrounding cells that agree with the pixel's label,
  *                 so that two motions do not mix along an object's edge
@@ -15,6 +16,7 @@
 #include "propagate/guide.h"
 #include "propagate/settle.h"
 
+#define JOINED_PX 8
 #define SETTLE_REACH_PX 4
 /* Lightness difference, of 255, at which cover has fallen to a half. */
 #define HALF_COVER 24.0f
@@ -27,8 +29,8 @@ struct hf_refine {
     hf_settle *settle;
     float     *blocks; /* [bh,bw] one label on the grid of the guided filter */
     uint8_t   *winner; /* [H,W] label of each pixel */
-    uint8_t   *cell_winner;
-    int        n_cells;
+    hf_cells  *joined;      /* cells of 8 px, for coordinates; its labels are not used */
+    uint8_t   *cell_winner; /* [h,w] of the cells that coordinates are made from */
 };
 
 static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
@@ -61,9 +63,10 @@ int hf_refine_open(hf_refine **out, int width, int height, int max_labels,
     hf_guide_shape(r->guide, &r->bh, &r->bw);
     r->blocks = malloc((size_t)r->bh * r->bw * sizeof(float));
     r->winner = malloc((size_t)width * height);
-    /* Cells are never finer than blocks; see the contract of run. */
-    r->n_cells = r->bh * r->bw;
-    r->cell_winner = malloc((size_t)r->n_cells);
+    r->cell_winner = malloc((size_t)r->bh * r->bw); /* cells are never finer than blocks */
+    if ((rc = hf_cells_new(&r->joined, (height + JOINED_PX - 1) / JOINED_PX,
+                           (width + JOINED_PX - 1) / JOINED_PX, JOINED_PX, 1, err)) < 0)
+        goto end;
     if (!r->blocks || !r->winner || !r->cell_winner) {
         rc = hf_fail(err, HF_ENOMEM, "refine: out of memory for %d x %d pixels", width, height);
         goto end;
@@ -81,6 +84,7 @@ void hf_refine_close(hf_refine **refine)
         return;
     hf_guide_free(&(*refine)->guide);
     hf_settle_free(&(*refine)->settle);
+    hf_cells_free(&(*refine)->joined);
     free((*refine)->blocks);
     free((*refine)->winner);
     free((*refine)->cell_winner);
@@ -161,8 +165,60 @@ static uint8_t best_of(const float *soft, size_t step, int L)
     return (uint8_t)best;
 }
 
+/* The label that most of a joined cell's n x n parts hold, and the mean displacement of those
+ * parts that have it. */
+static void join_cell(const hf_refine *r, const hf_cells *cells, int n, int y, int x)
+{
+    const hf_cells *j = r->joined;
+    int L = cells->n_labels, winner = 0, cell = y * j->w + x;
+    float total[HF_MAX_LABELS] = { 0 }, move[2] = { 0, 0 }, share = 0;
+    float own = 0.5f * (float)cells->stride_px - 0.5f, centre = 0.5f * JOINED_PX - 0.5f;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (int v = n * y; v < n * (y + 1) && v < cells->h; v++)
+            for (int u = n * x; u < n * (x + 1) && u < cells->w; u++) {
+                size_t part = (size_t)v * cells->w + u;
+                const float *labels = cells->labels + part * L;
+                for (int l = 0; pass == 0 && l < L; l++)
+                    total[l] += labels[l];
+                if (pass == 0 || best_of(labels, 1, L) != winner)
+                    continue;
+                move[0] += cells->xy[2 * part] - ((float)(u * cells->stride_px) + own);
+                move[1] += cells->xy[2 * part + 1] - ((float)(v * cells->stride_px) + own);
+                share += 1;
+            }
+        winner = best_of(total, 1, L);
+    }
+    /* No part may have the label that they hold together: then the first one speaks. */
+    size_t first = (size_t)n * y * cells->w + n * x;
+    if (share == 0) {
+        move[0] = cells->xy[2 * first] - ((float)(n * x * cells->stride_px) + own);
+        move[1] = cells->xy[2 * first + 1] - ((float)(n * y * cells->stride_px) + own);
+        share = 1;
+    }
+    r->cell_winner[cell] = (uint8_t)winner;
+    j->xy[2 * cell] = (float)(x * JOINED_PX) + centre + move[0] / share;
+    j->xy[2 * cell + 1] = (float)(y * JOINED_PX) + centre + move[1] / share;
+}
+
+/* The cells that coordinates are made from; fills their winners. */
+static const hf_cells *join(const hf_refine *r, const hf_cells *cells)
+{
+    int n = JOINED_PX / cells->stride_px;
+    if (n < 2 || n * cells->stride_px != JOINED_PX) {
+        for (int c = 0; c < cells->h * cells->w; c++)
+            r->cell_winner[c] = best_of(cells->labels + (size_t)c * cells->n_labels, 1, cells->n_labels);
+        return cells;
+    }
+#pragma omp parallel for
+    for (int y = 0; y < r->joined->h; y++)
+        for (int x = 0; x < r->joined->w; x++)
+            join_cell(r, cells, n, y, x);
+    return r->joined;
+}
+
 /* Blocks that stand unchanged in the drawn frame have the drawn labels. */
-static void keep_drawn(const hf_refine *r, float *soft, const hf_cells *cells,
+static void keep_drawn(const hf_refine *r, float *soft, int L, const hf_cells *cells,
                        const hf_settled *settled, const uint8_t *ids)
 {
     size_t n = (size_t)r->W * r->H;
@@ -176,7 +232,7 @@ static void keep_drawn(const hf_refine *r, float *soft, const hf_cells *cells,
         for (int y = y0; y < y0 + s && y < r->H; y++)
             for (int x = x0; x < x0 + s && x < r->W; x++) {
                 int id = ids[(size_t)(y + dy) * r->W + x + dx];
-                for (int l = 0; l < cells->n_labels; l++)
+                for (int l = 0; l < L; l++)
                     soft[l * n + (size_t)y * r->W + x] = l == id ? 1 : 0;
             }
     }
@@ -244,14 +300,13 @@ int hf_refine_run(hf_refine *r, float *soft, float *xy, float *cover, const hf_c
             upsample(r, soft + l * n, cells, l);
     }
     normalise(r, soft, L);
-    if ((rc = hf_settle_run(r->settle, &settled, cells, rgb, drawn->rgb, err)) < 0)
+    const hf_cells *moves = join(r, cells);
+    if ((rc = hf_settle_run(r->settle, &settled, moves, rgb, drawn->rgb, err)) < 0)
         return rc;
-    keep_drawn(r, soft, cells, &settled, drawn->ids);
+    keep_drawn(r, soft, L, moves, &settled, drawn->ids);
 #pragma omp parallel for
     for (size_t i = 0; i < n; i++)
         r->winner[i] = best_of(soft + i, n, L);
-    for (int c = 0; c < cells->h * cells->w; c++)
-        r->cell_winner[c] = best_of(cells->labels + (size_t)c * L, 1, L);
-    place(r, xy, cover, cells, &settled);
+    place(r, xy, cover, moves, &settled);
     return HF_OK;
 }

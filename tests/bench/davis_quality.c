@@ -10,7 +10,7 @@
 static double now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -36,8 +36,9 @@ int main(int argc, char **argv)
     double t0 = now(), tstep = 0, tref = 0, sumJ = 0; int nJ = 0; double Jprev = 0;
     if (hf_context_seed(ctx, first, ids, L, &err) < 0) { fprintf(stderr, "%s\n", err.text); return 1; }
     double tseed = now() - t0;
-    int scale = (int)8;
-    hf_cells_new(&cells, (H + scale - 1) / scale, (W + scale - 1) / scale, scale, L, &err);
+    int ch, cw, stride;
+    hf_context_cells_shape(ctx, &ch, &cw, &stride);
+    hf_cells_new(&cells, ch, cw, stride, L, &err);
     float *soft = malloc(sizeof(float) * n * 8), *xy = malloc(sizeof(float) * n * 2), *cover = malloc(sizeof(float) * n);
     hf_drawn drawn = { first, ids };
     FILE *dump = argc > 3 ? fopen(argv[3], "wb") : NULL;
