@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include "src/error.h"
 
+#define HF_FRAME_MAX_PIXELS (1 << 27) /* 16384 x 8192; more is taken for a broken header */
+
 typedef struct hf_frame {
     int      width, height;
     uint8_t *rgb;      /* [H,W,3], packed rows */
@@ -28,6 +30,8 @@ typedef struct hf_layer {
     const uint8_t *rgba; /* [H,W,4] */
 } hf_layer;
 
+/* rgb has room behind its last row for whole vectors, which reading a video needs.
+ * HF_EARG for a size below 1 or above HF_FRAME_MAX_PIXELS, HF_ENOMEM. */
 int  hf_frame_new(hf_frame **out, int width, int height, hf_error *err);
 void hf_frame_free(hf_frame **frame); /* also drops `picture` */
 

@@ -37,6 +37,12 @@ static inline int clamp(int v, int low, int high) { return v < low ? low : v > h
 
 static float *plane(const hf_guide *g, int i) { return g->planes + (size_t)i * g->n; }
 
+int64_t hf_guide_bytes(int width, int height)
+{
+    int64_t bh = (height + BLOCK - 1) / BLOCK, bw = (width + BLOCK - 1) / BLOCK;
+    return (int64_t)sizeof(hf_guide) + (N_PLANES + 9) * bh * bw * 4;
+}
+
 int hf_guide_new(hf_guide **out, int width, int height, int radius_px, float epsilon, hf_error *err)
 {
     *out = NULL;

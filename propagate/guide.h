@@ -17,6 +17,7 @@ typedef struct hf_guide hf_guide;
 /* radius_px is rounded to blocks, 1 block at least; epsilon > 0 is for colours in 0..1. */
 int  hf_guide_new(hf_guide **out, int width, int height, int radius_px, float epsilon, hf_error *err);
 void hf_guide_free(hf_guide **guide);
+int64_t hf_guide_bytes(int width, int height); /* what new takes */
 
 /* Blocks: bh = ceil(height / 4), bw = ceil(width / 4). */
 void hf_guide_shape(const hf_guide *guide, int *bh, int *bw);

@@ -42,6 +42,16 @@ struct hf_refine {
 
 static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
 
+int64_t hf_refine_bytes(int width, int height, int n_cells)
+{
+    int64_t bh = (height + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK;
+    int64_t bw = (width + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK;
+    int64_t joined = (int64_t)((height + JOINED_PX - 1) / JOINED_PX) * ((width + JOINED_PX - 1) / JOINED_PX);
+    return (int64_t)sizeof(hf_refine) + 5 * bh * bw + (int64_t)width * height + 16 * joined +
+           (int64_t)width * (int64_t)sizeof(between) +
+           hf_guide_bytes(width, height) + hf_settle_bytes(width, height, n_cells);
+}
+
 int hf_refine_open(hf_refine **out, int width, int height, int max_labels,
                    const hf_refine_params *params, hf_error *err)
 {

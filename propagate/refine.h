@@ -33,6 +33,9 @@ int  hf_refine_open(hf_refine **out, int width, int height, int max_labels,
                     const hf_refine_params *params, hf_error *err);
 void hf_refine_close(hf_refine **refine);
 
+/* Bytes that it holds once it has run on so many cells. */
+int64_t hf_refine_bytes(int width, int height, int n_cells);
+
 /*
  *   soft   f32 [L,H,W]  out: soft labels, sum 1 over L
  *   xy     f32 [H,W,2]  out: where each pixel came from in the drawn frame, pixels

@@ -30,6 +30,13 @@ struct hf_settle {
 
 static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
 
+int64_t hf_settle_bytes(int width, int height, int n_cells)
+{
+    int64_t border = 2 * (MAX_PATCH + MAX_REACH + 2);
+    return (int64_t)sizeof(hf_settle) + 2 * (width + border) * (height + border) +
+           (int64_t)13 * n_cells;
+}
+
 int hf_settle_new(hf_settle **out, int width, int height, int reach_px, hf_error *err)
 {
     *out = NULL;

@@ -22,6 +22,7 @@ typedef struct hf_settled {
 /* reach_px: how far a block may move from where its cell says. Returns HF_EARG, HF_ENOMEM. */
 int  hf_settle_new(hf_settle **out, int width, int height, int reach_px, hf_error *err);
 void hf_settle_free(hf_settle **settle);
+int64_t hf_settle_bytes(int width, int height, int n_cells); /* once it has run on so many cells */
 
 /* rgb: the frame that cells belongs to, drawn: the drawn frame, both u8 [H,W,3]. The result
  * belongs to `settle` and holds until the next run. Returns HF_ENOMEM if cells are

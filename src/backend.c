@@ -6,14 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "propagate/fill_ops.h"
+
 typedef struct backend_entry {
     const char *name;
-    void (*fill)(hf_backend *be);
+    int (*fill)(hf_backend *be, hf_error *err);
+    void (*fill_propagation)(hf_backend *be);
 } backend_entry;
 
 static const backend_entry backends[] = {
-    { "ref", hf_ref_fill },
-    { "cpu", hf_cpu_fill },
+    { "ref", hf_ref_fill, hf_ref_fill_propagation },
+    { "cpu", hf_cpu_fill, hf_cpu_fill_propagation },
 };
 #define N_BACKENDS (sizeof(backends) / sizeof(backends[0]))
 
@@ -46,7 +49,12 @@ int hf_backend_open(hf_backend **out, const char *name, int n_threads, hf_error 
         be->name = backends[i].name;
         be->n_threads = n_threads > 0 ? n_threads : usable_processors();
         omp_set_num_threads(be->n_threads);
-        backends[i].fill(be);
+        int rc = backends[i].fill(be, err);
+        if (rc < 0) {
+            hf_backend_close(&be);
+            return rc;
+        }
+        backends[i].fill_propagation(be);
         *out = be;
         return HF_OK;
     }
@@ -57,7 +65,8 @@ void hf_backend_close(hf_backend **be)
 {
     if (!be || !*be)
         return;
-    free((*be)->ctx);
+    if ((*be)->close)
+        (*be)->close(*be);
     free(*be);
     *be = NULL;
 }

@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include "src/error.h"
+#include "src/ops.h"
 #include "src/tensor.h"
 
 typedef struct hf_backend hf_backend;
@@ -29,6 +30,8 @@ typedef struct hf_backend hf_backend;
  * the operation's contract. */
 typedef struct hf_match_dense_params hf_match_dense_params;     /* propagate/match_dense.h */
 typedef struct hf_match_context_params hf_match_context_params; /* propagate/match_context.h */
+
+typedef struct hf_splat_params hf_splat_params;                 /* propagate/splat.h */
 
 typedef struct hf_ops {
     /* Memory. `alloc` returns zeroed memory aligned to 64 bytes, NULL when there is none. */
@@ -40,8 +43,63 @@ typedef struct hf_ops {
     int (*sync)(hf_backend *be, hf_error *err);
 
     /* Arithmetic of networks and features: src/ops.h */
+    int (*packed_new)(hf_backend *be, hf_packed **out, const hf_tensor *weight,
+                      const hf_pack_params *params, hf_error *err);
+    void (*packed_free)(hf_backend *be, hf_packed **packed);
+    int (*linear)(hf_backend *be, const hf_tensor *out, const hf_tensor *x, hf_packed *weight,
+                  const hf_tensor *bias, const hf_tensor *residual, const hf_linear_params *params,
+                  hf_error *err);
+    int (*conv2d)(hf_backend *be, const hf_tensor *out, const hf_tensor *x, hf_packed *weight,
+                  const hf_tensor *bias, const hf_tensor *residual, const hf_conv2d_params *params,
+                  hf_error *err);
+    int (*matmul)(hf_backend *be, const hf_tensor *out, const hf_tensor *a, const hf_tensor *b,
+                  const hf_matmul_params *params, hf_error *err);
+    int (*attention)(hf_backend *be, const hf_tensor *out, const hf_tensor *q, const hf_tensor *k,
+                     const hf_tensor *v, const hf_attention_params *params, hf_error *err);
+    int (*group_norm)(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
+                      const hf_tensor *gamma, const hf_tensor *beta,
+                      const hf_group_norm_params *params, hf_error *err);
+    int (*layer_norm)(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
+                      const hf_tensor *gamma, const hf_tensor *beta,
+                      const hf_layer_norm_params *params, hf_error *err);
+    int (*softmax)(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
+                   const hf_softmax_params *params, hf_error *err);
+    int (*l2_normalize)(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
+                        const hf_l2_normalize_params *params, hf_error *err);
+    int (*activate)(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
+                    const hf_activate_params *params, hf_error *err);
+    int (*add)(hf_backend *be, const hf_tensor *out, const hf_tensor *a, const hf_tensor *b,
+               const hf_add_params *params, hf_error *err);
+    int (*mul)(hf_backend *be, const hf_tensor *out, const hf_tensor *a, const hf_tensor *b,
+               hf_error *err);
+    int (*copy_channels)(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
+                         const hf_copy_channels_params *params, hf_error *err);
+    int (*permute)(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
+                   const hf_permute_params *params, hf_error *err);
+    int (*cast)(hf_backend *be, const hf_tensor *out, const hf_tensor *x, hf_error *err);
+    int (*gather_rows)(hf_backend *be, const hf_tensor *out, const hf_tensor *table,
+                       const hf_tensor *index, hf_error *err);
+    int (*resize)(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
+                  const hf_resize_params *params, hf_error *err);
+    int (*rgb_to_image)(hf_backend *be, const hf_tensor *out, const hf_tensor *rgb,
+                        const hf_rgb_to_image_params *params, hf_error *err);
+    int (*pool)(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
+                const hf_pool_params *params, hf_error *err);
 
-    /* Matching and splatting: propagate/match_dense.h, match_context.h, splat.h */
+    /* Matching and splatting: propagate/match_dense.h, match_stay.h, match_context.h, splat.h */
+    int (*splat)(hf_backend *be, const hf_tensor *out, const hf_tensor *cover,
+                 const hf_tensor *winner, const hf_tensor *payload, const hf_tensor *match,
+                 const hf_tensor *similarity, const hf_splat_params *params,
+                 const hf_tensor *scratch, hf_error *err);
+    size_t (*match_dense_scratch_bytes)(hf_backend *be, const hf_tensor *source,
+                                        const hf_tensor *target,
+                                        const hf_match_dense_params *params);
+    int (*match_dense)(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                       const hf_tensor *source, const hf_tensor *target,
+                       const hf_match_dense_params *params, const hf_tensor *scratch,
+                       hf_error *err);
+    int (*match_stay)(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                      const hf_tensor *a, const hf_tensor *b, float tolerance, hf_error *err);
     int (*match_context)(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
                          const hf_tensor *target, const hf_tensor *reference,
                          const hf_tensor *shift, const hf_match_context_params *params,
@@ -54,6 +112,7 @@ struct hf_backend {
     int         n_threads;
     hf_ops      ops;
     void       *ctx; /* the backend's own state */
+    void (*close)(hf_backend *be); /* frees ctx; NULL where there is none */
 };
 
 /*
@@ -68,7 +127,7 @@ void hf_backend_close(hf_backend **be);
 const char *const *hf_backend_names(void);
 
 /* Fill the tables; called by hf_backend_open only. */
-void hf_ref_fill(hf_backend *be);
-void hf_cpu_fill(hf_backend *be);
+int hf_ref_fill(hf_backend *be, hf_error *err);
+int hf_cpu_fill(hf_backend *be, hf_error *err);
 
 #endif

@@ -115,6 +115,17 @@ static void fill_tables(hf_classic_raw *r)
         r->root[i] = (float)lab_root((double)i / N_TABLE);
 }
 
+int64_t hf_classic_raw_bytes(int width, int height, int *n_channels)
+{
+    int64_t h = (height + HF_CLASSIC_STRIDE - 1) / HF_CLASSIC_STRIDE;
+    int64_t w = (width + HF_CLASSIC_STRIDE - 1) / HF_CLASSIC_STRIDE;
+    *n_channels = 0;
+    for (int g = 0; g < N_GROUPS; g++)
+        *n_channels += groups[g].n * groups[g].n_layout;
+    return (int64_t)sizeof(hf_classic_raw) +
+           4 * h * w * (64 + 3 * 16 + N_BLOCK * 4 + N_CELL + N_BLOCK * 2);
+}
+
 int hf_classic_raw_new(hf_classic_raw **out, int width, int height, hf_error *err)
 {
     *out = NULL;

@@ -19,6 +19,9 @@ typedef struct hf_classic_raw hf_classic_raw;
 int  hf_classic_raw_new(hf_classic_raw **out, int width, int height, hf_error *err);
 void hf_classic_raw_free(hf_classic_raw **raw);
 
+/* What new takes for this size, and the channels that every instance has. */
+int64_t hf_classic_raw_bytes(int width, int height, int *n_channels);
+
 int hf_classic_raw_channels(const hf_classic_raw *raw);
 
 /*

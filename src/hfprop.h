@@ -35,7 +35,8 @@ typedef struct hf_session_params {
     const char   *model;         /* NULL: "classic" */
     const char   *device;        /* NULL or "auto", "cpu", "ref" */
     int           n_threads;     /* 0: one a processor */
-    int           size;          /* shorter side that features are computed at; 0: min(480, own) */
+    int           size;          /* shorter side that features are computed at; 0: 480. The frame is
+                                    averaged down by the whole factor that comes nearest, never up */
     hf_match_mode match;
     int           n_recent;      /* context: recent frames kept beside the drawn one */
     int           k;             /* context: votes a cell */
@@ -77,14 +78,22 @@ typedef struct hf_result {
     float          mean_similarity;
 } hf_result;
 
-/* Everything is allocated here and in add_key; never in track, render or step. */
+/* Memory is allocated here, in add_key, and once more in the first of follow, cells_new and
+ * render_key, when the keys and so the number of objects are known; never in track, render or step.
+ * HF_EARG: a parameter is out of its range. HF_EMODEL, HF_EDEVICE: model or device is not there. */
 int  hf_session_open(hf_session **out, const hf_session_params *params, hf_error *err);
 void hf_session_close(hf_session **session);
+
+/* The parameters in use, every default filled in (the mode too); for logs. */
+void hf_session_settings(const hf_session *session, hf_session_params *settings);
 
 /* Bytes the session holds, or would hold with this many objects; for --dry-run. */
 int64_t hf_session_bytes(const hf_session_params *params, int n_ids, int n_keys, int has_edit);
 
-/* Keys may be added in any order, all before the first follow. Their number is the order of adding. */
+/* Keys may be added in any order, all before the first follow. Their number is the order of adding.
+ * A key has ids, an edit or both. One without ids follows the area under its edit (alpha > 0); where
+ * no key has ids at all, that area is reported as object 1.
+ * HF_EARG: nothing drawn, two keys on one frame, or a key after the first follow. */
 int hf_session_add_key(hf_session *session, const hf_key *key, hf_error *err);
 
 /* Start to follow key number `key`: the next track is the frame beside it, on either side. */

@@ -26,6 +26,9 @@ struct hf_model {
      * rgb: u8 [H,W,3]; both in backend memory. Allocates nothing. */
     int (*extract)(hf_model *m, hf_tensor *features, const hf_tensor *rgb, hf_error *err);
 
+    /* Bytes that prepare takes for pictures of this size. */
+    int64_t (*bytes)(const hf_model *m, int width, int height);
+
     void (*close)(hf_model *m); /* frees m too */
 };
 

@@ -93,6 +93,16 @@ static int prepare(hf_model *model, int width, int height, hf_error *err)
     return HF_OK;
 }
 
+static int64_t bytes(const hf_model *model, int width, int height)
+{
+    int C;
+    int64_t h = (height + model->stride_px - 1) / model->stride_px;
+    int64_t w = (width + model->stride_px - 1) / model->stride_px;
+    int64_t raw = hf_classic_raw_bytes(width, height, &C);
+    return raw + hf_whiten_bytes(C, model->n_channels) + 3 * 4 * h * w * C +
+           (int64_t)3 * width * height;
+}
+
 static int adapt(hf_model *model, const hf_tensor *rgb, hf_error *err)
 {
     hf_model_classic *m = (hf_model_classic *)model;
@@ -138,6 +148,7 @@ int hf_model_classic_open(hf_model **out, hf_backend *be, hf_error *err)
         .prepare = prepare,
         .adapt = adapt,
         .extract = extract,
+        .bytes = bytes,
         .close = close_model,
     };
     *out = &m->base;

@@ -1,14 +1,14 @@
-/* ref_ops.c - the definition of every operation of src/ops.h, in plain C.
+/* ref_ops.c - the table of the `ref` backend, and its memory.
  *
- * Written to be read and to be right, never to be fast: other backends are
- * tested against these loops.
+ * `ref` is the definition of every operation in plain C, written to be read and to be
+ * right, never to be fast: other backends are tested against these loops. Sums are
+ * double, in the order of the indices. The arithmetic is in ref_pointwise.c,
+ * ref_conv.c, ref_norm.c, ref_attention.c and ref_resize.c.
  */
-#include "src/backend.h"
+#include "src/ref.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "propagate/match_context.h"
 
 static void *ref_alloc(hf_backend *be, size_t bytes)
 {
@@ -55,8 +55,9 @@ static int ref_sync(hf_backend *be, hf_error *err)
     return HF_OK;
 }
 
-void hf_ref_fill(hf_backend *be)
+int hf_ref_fill(hf_backend *be, hf_error *err)
 {
+    (void)err;
     be->host_memory = true;
     be->ops = (hf_ops){
         .alloc = ref_alloc,
@@ -65,6 +66,26 @@ void hf_ref_fill(hf_backend *be)
         .read = ref_read,
         .copy = ref_copy,
         .sync = ref_sync,
-        .match_context = hf_ref_match_context,
+        .packed_new = hf_ref_packed_new,
+        .packed_free = hf_ref_packed_free,
+        .linear = hf_ref_linear,
+        .conv2d = hf_ref_conv2d,
+        .matmul = hf_ref_matmul,
+        .attention = hf_ref_attention,
+        .group_norm = hf_ref_group_norm,
+        .layer_norm = hf_ref_layer_norm,
+        .softmax = hf_ref_softmax,
+        .l2_normalize = hf_ref_l2_normalize,
+        .activate = hf_ref_activate,
+        .add = hf_ref_add,
+        .mul = hf_ref_mul,
+        .copy_channels = hf_ref_copy_channels,
+        .permute = hf_ref_permute,
+        .cast = hf_ref_cast,
+        .gather_rows = hf_ref_gather_rows,
+        .resize = hf_ref_resize,
+        .rgb_to_image = hf_ref_rgb_to_image,
+        .pool = hf_ref_pool,
     };
+    return HF_OK;
 }

@@ -46,6 +46,12 @@ int hf_whiten_new(hf_whiten **out, int C, int D, hf_error *err)
     return HF_OK;
 }
 
+int64_t hf_whiten_bytes(int C, int D)
+{
+    int64_t square = (int64_t)C * C;
+    return (int64_t)sizeof(hf_whiten) + 4 * (C + (int64_t)C * D + D) + 8 * (4 * square + 4 * C);
+}
+
 void hf_whiten_free(hf_whiten **whiten)
 {
     if (!whiten || !*whiten)

@@ -8,6 +8,7 @@
 #ifndef HF_SRC_WHITEN_H
 #define HF_SRC_WHITEN_H
 
+#include <stdint.h>
 #include "src/error.h"
 
 typedef struct hf_whiten {
@@ -21,6 +22,7 @@ typedef struct hf_whiten {
 
 int  hf_whiten_new(hf_whiten **out, int C, int D, hf_error *err);
 void hf_whiten_free(hf_whiten **whiten);
+int64_t hf_whiten_bytes(int C, int D); /* what new takes */
 
 /* Learning: begin with the picture's own descriptors [n,C], add each distorted copy's, finish.
  * `difference` f32 [n,C] is scratch of the caller. finish returns HF_EDEVICE should LAPACK

@@ -1,0 +1,339 @@
+/* session.c - open and close a session, its parameters and its memory. See src/hfprop.h. */
+#include "propagate/session.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hf_config.h"
+
+#define DEFAULT_SIZE 480
+#define DEFAULT_FIRST_TEMPERATURE 0.02f
+
+const char *hf_version(void)
+{
+    return HF_VERSION;
+}
+
+/* One number of the parameters with its range; 0 always means the default. */
+typedef struct range {
+    const char *name;
+    double      value, low, high;
+} range;
+
+static int check_params(const hf_session_params *p, hf_error *err)
+{
+    const range ranges[] = {
+        { "width", p->width, 1, HF_MAX_SIDE },
+        { "height", p->height, 1, HF_MAX_SIDE },
+        { "threads", p->n_threads, 0, 1024 },
+        { "size", p->size, 0, HF_MAX_SIDE },
+        { "recent frames", p->n_recent, 0, 64 },
+        { "k", p->k, 0, 32 },
+        { "radius", p->radius_cells, 0, 4096 },
+        { "temperature", (double)p->temperature, 0, 100 },
+        { "match mode", p->match, HF_MATCH_AUTO, HF_MATCH_CONTEXT },
+        { "refine", p->refine, -1, 1 },
+    };
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        const range *r = &ranges[i];
+        if (!(r->value >= r->low && r->value <= r->high))
+            return hf_fail(err, HF_EARG, "%s is %g, want %g..%g", r->name, r->value, r->low,
+                           r->high);
+    }
+    return HF_OK;
+}
+
+static void copy_name(char *to, size_t size, const char **name, const char *standard)
+{
+    snprintf(to, size, "%s", *name ? *name : standard);
+    *name = to;
+}
+
+/* The whole factor that brings the shorter side nearest to the size asked for. */
+static int working_factor(const hf_session_params *p)
+{
+    int shorter = p->width < p->height ? p->width : p->height;
+    int factor = (int)lrint((double)shorter / p->size);
+    return factor > 1 ? factor : 1;
+}
+
+static void fill_defaults(hf_session *s)
+{
+    hf_session_params *p = &s->params;
+    bool first = p->match == HF_MATCH_FIRST;
+
+    copy_name(s->model_name, sizeof(s->model_name), &p->model, "classic");
+    if (p->device && strcmp(p->device, "auto") == 0)
+        p->device = NULL;
+    copy_name(s->device_name, sizeof(s->device_name), &p->device, "cpu");
+    p->match = first ? HF_MATCH_FIRST : HF_MATCH_CONTEXT;
+    p->size = p->size ? p->size : DEFAULT_SIZE;
+    p->refine = p->refine ? p->refine : 1;
+    hf_context_params c = HF_CONTEXT_DEFAULTS;
+    p->n_recent = p->n_recent ? p->n_recent : c.n_recent;
+    p->k = p->k ? p->k : c.k;
+    p->radius_cells = p->radius_cells ? p->radius_cells : c.radius_cells;
+    if (p->temperature == 0.0f)
+        p->temperature = first ? DEFAULT_FIRST_TEMPERATURE : c.temperature;
+    s->factor = working_factor(p);
+    s->work_width = (p->width + s->factor - 1) / s->factor;
+    s->work_height = (p->height + s->factor - 1) / s->factor;
+}
+
+static hf_post_params post_params(const hf_session_params *p)
+{
+    return (hf_post_params){ p->grow_px, p->feather_px, p->despeckle_px, p->fill_holes_px };
+}
+
+static bool wants_post(const hf_session_params *p)
+{
+    return p->grow_px || p->feather_px > 0.0f || p->despeckle_px || p->fill_holes_px;
+}
+
+/* Checks the ranges of post-processing even where nothing is asked: -1 is not "nothing". */
+static int open_parts(hf_session *s, hf_error *err)
+{
+    hf_post_params pp = post_params(&s->params);
+    int rc = hf_post_new(&s->post, s->params.width, s->params.height, &pp, err);
+
+    if (rc >= 0 && !wants_post(&s->params))
+        hf_post_free(&s->post);
+    if (rc >= 0)
+        rc = hf_backend_open(&s->backend, s->params.device, s->params.n_threads, err);
+    if (rc >= 0)
+        rc = hf_model_open(&s->model, s->backend, s->params.model, err);
+    if (rc >= 0)
+        s->params.n_threads = s->backend->n_threads;
+    return rc;
+}
+
+int hf_session_open(hf_session **out, const hf_session_params *params, hf_error *err)
+{
+    hf_session *s = NULL;
+    int rc;
+
+    *out = NULL;
+    if ((rc = check_params(params, err)) < 0)
+        goto end;
+    if (!(s = calloc(1, sizeof(*s)))) {
+        rc = hf_fail(err, HF_ENOMEM, "session: out of memory");
+        goto end;
+    }
+    s->params = *params;
+    s->followed = -1;
+    fill_defaults(s);
+    if ((rc = open_parts(s, err)) < 0)
+        goto end;
+    *out = s;
+    s = NULL;
+end:
+    hf_session_close(&s);
+    return rc;
+}
+
+static void free_key(hf_session_key *k)
+{
+    free(k->rgb);
+    free(k->labels);
+    free(k->edit);
+}
+
+void hf_session_close(hf_session **session)
+{
+    hf_session *s = session ? *session : NULL;
+    if (!s)
+        return;
+    hf_context_close(&s->context);
+    hf_first_close(&s->first);
+    hf_refine_close(&s->refine);
+    hf_guide_free(&s->guide);
+    hf_post_free(&s->post);
+    hf_cells_free(&s->cells);
+    hf_model_close(&s->model);
+    hf_backend_close(&s->backend);
+    for (int k = 0; k < s->n_keys; k++)
+        free_key(&s->keys[k]);
+    void *const memory[] = { s->keys, s->work_rgb, s->work_labels, s->field.soft,
+                             s->field.painted, s->field.xy, s->field.cover, s->sums.soft,
+                             s->sums.soft_weight, s->sums.painted, s->sums.painted_weight, s->ids,
+                             s->ids_before, s->alpha, s->soft, s->edit, s->bent, s->blocks };
+    for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
+        free(memory[i]);
+    free(s);
+    *session = NULL;
+}
+
+void hf_session_settings(const hf_session *session, hf_session_params *settings)
+{
+    *settings = session->params;
+}
+
+int hf_session_needs_tracking(const hf_session *session)
+{
+    return session->params.match == HF_MATCH_CONTEXT;
+}
+
+void *hf_session_take(hf_session *s, int64_t bytes)
+{
+    s->bytes += bytes;
+    return s->counting ? s : calloc(1, (size_t)(bytes ? bytes : 1));
+}
+
+static bool take_field(hf_session *s, int64_t n)
+{
+    int64_t L = s->n_labels;
+    return (s->field.soft = hf_session_take(s, 4 * L * n)) &&
+           (s->field.xy = hf_session_take(s, 8 * n)) &&
+           (s->field.cover = hf_session_take(s, 4 * n)) &&
+           (!s->n_edits || (s->field.painted = hf_session_take(s, 16 * n)));
+}
+
+static bool take_sums(hf_session *s, int64_t n)
+{
+    int64_t L = s->n_labels;
+    if (s->n_keys < 2)
+        return true;
+    return (s->sums.soft = hf_session_take(s, 4 * L * n)) &&
+           (s->sums.soft_weight = hf_session_take(s, 4 * n)) &&
+           (!s->n_edits || ((s->sums.painted = hf_session_take(s, 16 * n)) &&
+                            (s->sums.painted_weight = hf_session_take(s, 4 * n))));
+}
+
+static int64_t n_blocks(const hf_session *s)
+{
+    return (int64_t)((s->params.width + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK) *
+           ((s->params.height + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK);
+}
+
+static bool take_results(hf_session *s, int64_t n)
+{
+    int64_t work = (int64_t)s->work_width * s->work_height;
+    return (s->ids = hf_session_take(s, n)) && (s->alpha = hf_session_take(s, n)) &&
+           (s->soft = hf_session_take(s, n * s->n_ids)) &&
+           (!s->n_edits || (s->edit = hf_session_take(s, 4 * n))) &&
+           (!s->post || (s->ids_before = hf_session_take(s, n))) &&
+           (s->params.match != HF_MATCH_FIRST || s->params.refine < 0 ||
+            ((s->bent = hf_session_take(s, 4 * n)) &&
+             (s->blocks = hf_session_take(s, 4 * n_blocks(s))))) &&
+           (s->factor == 1 || ((s->work_rgb = hf_session_take(s, 3 * work)) &&
+                               (s->work_labels = hf_session_take(s, work))));
+}
+
+static bool take_all(hf_session *s)
+{
+    int64_t n = (int64_t)s->params.width * s->params.height;
+    return take_field(s, n) && take_sums(s, n) && take_results(s, n);
+}
+
+static hf_first_params first_params(const hf_session *s)
+{
+    return (hf_first_params){ s->params.width, s->params.height, s->work_width, s->work_height,
+                              s->n_keys, s->n_labels, s->n_edits > 0, s->params.temperature };
+}
+
+static hf_context_params context_params(const hf_session *s)
+{
+    hf_context_params c = HF_CONTEXT_DEFAULTS;
+    c.n_recent = s->params.n_recent;
+    c.k = s->params.k;
+    c.radius_cells = s->params.radius_cells;
+    c.temperature = s->params.temperature;
+    return c;
+}
+
+static hf_refine_params refine_params(const hf_session *s)
+{
+    hf_refine_params r = HF_REFINE_DEFAULTS;
+    r.edges = s->params.refine > 0;
+    r.radius_px *= s->factor;
+    return r;
+}
+
+static int prepare_first(hf_session *s, hf_error *err)
+{
+    hf_first_params p = first_params(s);
+    hf_refine_params r = refine_params(s);
+    int rc = hf_first_open(&s->first, s->model, &p, err);
+    if (rc >= 0 && r.edges)
+        rc = hf_guide_new(&s->guide, p.width, p.height, r.radius_px, r.epsilon, err);
+    for (int k = 0; rc >= 0 && k < s->n_keys; k++) {
+        const hf_session_key *key = &s->keys[k];
+        rc = hf_first_seed(s->first, k, hf_session_shrink(s, key->rgb), key->labels, key->edit,
+                           err);
+    }
+    return rc;
+}
+
+static int prepare_context(hf_session *s, hf_error *err)
+{
+    hf_context_params c = context_params(s);
+    hf_refine_params r = refine_params(s);
+    int rc = hf_context_open(&s->context, s->model, s->work_width, s->work_height, &c, err);
+    if (rc >= 0)
+        rc = hf_refine_open(&s->refine, s->params.width, s->params.height, s->n_labels, &r, err);
+    return rc;
+}
+
+int hf_session_prepare(hf_session *s, hf_error *err)
+{
+    int rc;
+    if (s->prepared)
+        return HF_OK;
+    if (s->n_keys == 0)
+        return hf_fail(err, HF_EARG, "session: no key frame was added");
+    if (s->n_labels)
+        return hf_fail(err, HF_EARG, "session: preparing it has failed before");
+    hf_session_make_labels(s);
+    if (!take_all(s))
+        return hf_fail(err, HF_ENOMEM, "session: out of memory for %dx%d pixels with %d objects",
+                       s->params.width, s->params.height, s->n_ids);
+    rc = s->params.match == HF_MATCH_FIRST ? prepare_first(s, err) : prepare_context(s, err);
+    if (rc < 0)
+        return rc;
+    s->prepared = true;
+    return hf_session_needs_tracking(s) ? hf_session_cells_new(s, &s->cells, err) : HF_OK;
+}
+
+static int64_t key_bytes(const hf_session *s, bool has_edit)
+{
+    int64_t n = (int64_t)s->params.width * s->params.height;
+    return (int64_t)sizeof(hf_session_key) + n * (has_edit ? 8 : 4);
+}
+
+/* What prepare opens beside the session's own memory. */
+static int64_t part_bytes(const hf_session *s)
+{
+    int64_t model = s->model->bytes ? s->model->bytes(s->model, s->work_width, s->work_height) : 0;
+    if (s->params.match == HF_MATCH_FIRST) {
+        hf_first_params p = first_params(s);
+        return model + hf_first_bytes(s->model, &p) +
+               (s->params.refine > 0 ? hf_guide_bytes(s->params.width, s->params.height) : 0);
+    }
+    hf_context_params c = context_params(s);
+    int h = (s->work_height + s->model->stride_px - 1) / s->model->stride_px;
+    int w = (s->work_width + s->model->stride_px - 1) / s->model->stride_px;
+    int64_t cells = (int64_t)h * w * (s->n_labels + 3) * 4;
+    return model + cells +
+           hf_context_bytes(s->model, s->work_width, s->work_height, &c, s->n_labels) +
+           hf_refine_bytes(s->params.width, s->params.height, h * w);
+}
+
+int64_t hf_session_bytes(const hf_session_params *params, int n_ids, int n_keys, int has_edit)
+{
+    hf_session *s;
+    if (hf_session_open(&s, params, NULL) < 0)
+        return 0;
+    hf_session count = *s;
+    count.n_ids = n_ids, count.n_labels = n_ids + 1;
+    count.n_keys = n_keys, count.n_edits = has_edit ? n_keys : 0;
+    count.counting = true;
+    take_all(&count);
+    int64_t bytes = count.bytes + (int64_t)sizeof(*s) + n_keys * key_bytes(s, has_edit) +
+                    part_bytes(&count);
+    if (s->post)
+        bytes += (int64_t)hf_post_bytes(params->width, params->height);
+    hf_session_close(&s);
+    return bytes;
+}

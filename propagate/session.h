@@ -1,0 +1,107 @@
+/* session.h - inside of hf_session, shared by the session_*.c files and by nobody else.
+ *
+ * session.c        open, close, parameters, memory
+ * session_keys.c   drawn frames, labels
+ * session_track.c  following a key; from a frame to the working size
+ * session_bend.c   edges, in match mode first
+ * session_render.c cells or matches to pixels, blending of keys
+ * session_result.c soft labels to masks, mattes and areas
+ * session_file.c   save and load
+ */
+#ifndef HF_PROPAGATE_SESSION_H
+#define HF_PROPAGATE_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "propagate/context.h"
+#include "propagate/first.h"
+#include "propagate/guide.h"
+#include "propagate/post.h"
+#include "propagate/refine.h"
+#include "src/hfprop.h"
+#include "src/model.h"
+
+#define HF_MAX_SIDE 32768
+
+
+/* A drawn frame. `labels` holds the ids as given until the keys are complete, labels after. */
+typedef struct hf_session_key {
+    int64_t  frame;
+    uint8_t *rgb;    /* [H,W,3] */
+    uint8_t *labels; /* [H,W] */
+    uint8_t *edit;   /* [H,W,4], or NULL */
+    bool     has_ids;
+} hf_session_key;
+
+/* One frame from one key, at pixels; then the blend. */
+typedef struct hf_session_field {
+    float *soft;    /* [L,H,W] */
+    float *painted; /* [H,W,4] alpha-multiplied, NULL: no key has an edit */
+    float *xy;      /* [H,W,2] */
+    float *cover;   /* [H,W] */
+} hf_session_field;
+
+/* Weighted sums over several keys. */
+typedef struct hf_session_sums {
+    float *soft, *soft_weight;       /* [L,H,W], [H,W] */
+    float *painted, *painted_weight; /* [H,W,4], [H,W] */
+} hf_session_sums;
+
+struct hf_session {
+    hf_session_params params; /* every default filled in */
+    char              model_name[128], device_name[32];
+    hf_backend       *backend;
+    hf_model         *model;
+    int               factor; /* pixels per working pixel, each way */
+    int               work_width, work_height;
+
+    hf_session_key *keys;
+    int             n_keys, n_edits;
+    bool            prepared;             /* keys are complete, everything below is there */
+    int             n_labels;             /* L: background, then the ids in ascending order */
+    uint8_t         id_of[HF_MAX_LABELS]; /* by label */
+    int             n_ids;                /* objects, L - 1 */
+
+    hf_context      *context; /* or */
+    hf_first        *first;
+    hf_refine       *refine;
+    hf_guide        *guide;       /* of match mode first, NULL: edges are left as they are */
+    float           *bent;        /* [H,W] one label after the guided filter, with it only */
+    float           *blocks;      /* [bh,bw] the same before it */
+    hf_post         *post;        /* NULL: nothing asked */
+    uint8_t         *work_rgb;    /* [h',w',3], NULL where factor is 1 */
+    uint8_t         *work_labels; /* [h',w'], the same */
+    hf_cells        *cells;       /* of step */
+    int              followed;    /* key, -1: none */
+    hf_session_field field;
+    hf_session_sums  sums; /* more than one key */
+    float            mean_similarity;
+
+    uint8_t *ids, *ids_before; /* [H,W]; before post-processing, with it only */
+    uint8_t *alpha;            /* [H,W] */
+    uint8_t *soft;             /* [n_ids,H,W] */
+    uint8_t *edit;             /* [H,W,4] */
+
+    bool    counting; /* count bytes, allocate nothing */
+    int64_t bytes;
+};
+
+/* Once, when the keys are complete. HF_EARG: there are none. HF_ENOMEM. */
+int hf_session_prepare(hf_session *s, hf_error *err);
+
+/* Zeroed memory that counts towards hf_session.bytes. */
+void *hf_session_take(hf_session *s, int64_t bytes);
+
+/* Find the labels of all keys and rewrite their maps. */
+void hf_session_make_labels(hf_session *s);
+
+/* The frame at working size: rgb itself, or averaged into s->work_rgb. */
+const uint8_t *hf_session_shrink(hf_session *s, const uint8_t *rgb);
+
+/* Bend the labels of s->field, matched with `key`, to the edges of the frame. */
+void hf_session_bend(hf_session *s, const uint8_t *rgb, const hf_session_key *key);
+
+/* Masks, mattes, areas and edit of s->field, post-processed. hard: labels are exactly these. */
+void hf_session_fill_result(hf_session *s, hf_result *result);
+
+#endif

@@ -1,0 +1,84 @@
+#!/bin/sh
+# Installs what the tests need, builds in three ways and runs every test in each:
+#   build-werror   warnings are errors
+#   build-asan     address and undefined-behaviour sanitizers
+#   build-lib      the library without FFmpeg
+# The last line is the sum: "N passed, N failed, N skipped". Exit status 0 only if nothing failed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+sh samples/setup.sh tests || exit 1
+
+passed=0 failed=0 skipped=0
+export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+
+# $1: folder, the rest: options of meson. 1 if it cannot be built.
+build() {
+    folder=$1
+    shift
+    echo "== $folder: building"
+    if [ ! -f "$folder/build.ninja" ]; then
+        meson setup "$folder" --werror "$@" >"$folder.log" 2>&1 || { cat "$folder.log"; return 1; }
+        rm -f "$folder.log"
+    fi
+    ninja -C "$folder" >"$folder/ninja.log" 2>&1 || { tail -n 60 "$folder/ninja.log"; return 1; }
+}
+
+# Add up what the programs said: Criterion's closing lines, "N passed, N failed, N skipped" of our
+# own, and, for a program that says neither, its exit status as meson reports it.
+count() {
+    awk '
+    function take(word, v) {
+        v = $0
+        if (!match(v, "[0-9]+ " word)) return 0
+        return substr(v, RSTART, RLENGTH) + 0
+    }
+    function after(word, v) {
+        v = $0
+        if (!match(v, word ": [0-9]+")) return 0
+        return substr(v, RSTART + length(word) + 2, RLENGTH - length(word) - 2) + 0
+    }
+    { gsub(/\033\[[0-9;]*m/, "") }
+    /Synthesis: Tested:/ { p += after("Passing"); f += after("Failing") + after("Crashing"); told = 1 }
+    /^\[SKIP\]|\[SKIP\] .*::/ { s++ }
+    /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped/ { p += take("passed"); f += take("failed"); s += take("skipped"); told = 1 }
+    /^result: +/ {
+        bad = $0 !~ /exit status 0/ && $0 !~ /exit status 77/
+        if (!told) { if (bad) f++; else if ($0 ~ /77/) s++; else p++ }
+        else if (bad) died++
+        told = 0
+    }
+    END { print p + 0, f + 0, s + 0, died + 0 }' "$1"
+}
+
+# $1: folder. Shows failures and closing lines; the whole log stays in the folder.
+run_tests() {
+    log=$1/tests.log
+    meson test -C "$1" --no-rebuild -v >"$log" 2>&1
+    status=$?
+    sed 's/\x1b\[[0-9;]*m//g' "$log" |
+        grep -E '^(.*\[SKIP\]|.*\[FAIL\]|.*Synthesis:|FAIL:|[0-9]+ passed,|=+ [0-9]+/|(==[0-9]+==)?ERROR:|.*runtime error|.* (FAIL|TIMEOUT|ERROR) )' || true
+    set -- $(count "$log")
+    # A program that counts no failure and still does not end well (a leak, a time-out) is one.
+    if [ "$status" != 0 ] && [ "$2" = 0 ]; then
+        set -- "$1" "$(($4 > 0 ? $4 : 1))" "$3" "$4"
+    fi
+    echo "== $(dirname "$log"): $1 passed, $2 failed, $3 skipped"
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+for variant in 'build-werror' \
+    'build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false' \
+    'build-lib -Dffmpeg=disabled'; do
+    folder=${variant%% *}
+    # The options are meant to be split into words.
+    if build $variant; then
+        run_tests "$folder"
+    else
+        echo "== $folder: does not build"
+        failed=$((failed + 1))
+    fi
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
