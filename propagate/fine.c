@@ -13,10 +13,10 @@
 
 #include "src/simd.h"
 
-#define REACH 2     /* fine cells */
-#define SOFTNESS 1.2f /* steps of a byte */
+#define REACH 1     /* fine cells */
+#define SOFTNESS 1.0f /* steps of a byte */
 #define SURE 0.99f     /* share of the votes that leaves no doubt */
-#define COLOUR_GAIN 3    /* chroma differs less than lightness in most pictures, and says more */
+#define COLOUR_GAIN 4    /* chroma differs less than lightness in most pictures, and says more */
 
 #define MAX_BALLOTS 1024 /* of one fine cell; with k of 32 the weakest matches have none left */
 
