@@ -2,14 +2,13 @@
  *
  * Votes of cells know a place to about half a cell, and a motion slower than that is
  * no motion to them: frame by frame the labels would stay where they are while the object
- * leaves. So every block is also followed through the pictures themselves:
+ * leaves. So every cell is also followed through the pictures themselves:
  *
- *   flow     the block is found in the frame before, and takes over the coordinate that was
- *            known there
- *   anchor   from the vote's and from the flow's coordinate, the block is laid over the drawn frame;
- *            the better of the two is its coordinate
- *   trust    the better the block fits there, the more its labels are those that were drawn at
- *            that place, pixel by pixel, instead of the vote's
+ *   flow    its block of pixels is found in the frame before, and takes over the coordinate that was
+ *           known there
+ *   anchor  from the vote's and from the flow's coordinate the block is laid over the drawn frame
+ *   trust   the better it fits there, measured by its own texture, and the nearer the two
+ *           ways end, the more its labels are those that were drawn at that place
  */
 #ifndef HF_PROPAGATE_ANCHOR_H
 #define HF_PROPAGATE_ANCHOR_H
@@ -18,22 +17,23 @@
 
 typedef struct hf_anchor hf_anchor;
 
-/* Returns HF_ENOMEM. */
-int  hf_anchor_open(hf_anchor **out, int width, int height, int stride_px, hf_error *err);
+/* Cells of stride_px, fine cells of fine_px, which divides it. Returns HF_ENOMEM. */
+int  hf_anchor_open(hf_anchor **out, int width, int height, int stride_px, int fine_px, hf_error *err);
 void hf_anchor_close(hf_anchor **anchor);
-int64_t hf_anchor_bytes(int width, int height, int stride_px, int n_labels);
+int64_t hf_anchor_bytes(int width, int height, int stride_px);
 
-/* rgb u8 [H,W,3] and ids u8 [H,W] of the drawn frame; both are copied. Returns HF_ENOMEM. */
-int hf_anchor_seed(hf_anchor *anchor, const uint8_t *rgb, const uint8_t *ids, int n_labels, hf_error *err);
+/* rgb u8 [H,W,3] and ids u8 [H,W] of the drawn frame; both are copied. */
+void hf_anchor_seed(hf_anchor *anchor, const uint8_t *rgb, const uint8_t *ids);
 
 /*
- * Correct the labels and xy of cells, which belong to the picture rgb, the next away from the
- * drawn one. similarity is not used and stays as it is.
+ * Correct cells->xy, fine->xy and fine->labels, which belong to the picture rgb, the next away
+ * from the drawn one. Every id that was drawn is below fine->n_labels.
  *
- *   guess  i32 [h,w] the cell of the frame before that looks most alike, -1 if unknown;
+ *   guess  i32 [h,w] the cell of the frame before that looks most alike, -1 if there is none;
  *          NULL for the first frame after seed
  */
-void hf_anchor_run(hf_anchor *anchor, hf_cells *cells, const uint8_t *rgb, const int32_t *guess);
+void hf_anchor_run(hf_anchor *anchor, hf_cells *cells, hf_cells *fine, const uint8_t *rgb,
+                   const int32_t *guess);
 
 /* The frame before, for going on later: seeded again, then load. HF_EIO, HF_EFORMAT. */
 int hf_anchor_save(const hf_anchor *anchor, FILE *file, const char *path, hf_error *err);

@@ -1,47 +1,26 @@
 /* match_context.c - the K best reference cells inside a window, see match_context.h.
  *
  * The fast version takes 8 target cells of a row at a time and 16 neighbouring
- * candidates: 8 x 16 dot products grow together in registers while d runs over
- * the channels, one load of 16 candidates serving 8 targets.
+ * candidates: 8 x 16 dot products grow together in registers while the channels run by
+ * in fours, one load of 16 candidates serving 8 targets. Processors that multiply and
+ * add bytes (AVX-512 VNNI) do it in match_context_vnni.c.
  */
 #include "propagate/match_context.h"
 
 #include <assert.h>
-#include <string.h>
 
+#include "propagate/match_tile.h"
 #include "src/simd.h"
 
-#define LANES 16
-#define MAX_WIDTH 8192 /* cells of a row; a picture of 65536 pixels at stride 8 */
-
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
-
-/* Lists of one cell are short (5 or so), so insertion by shifting is the fastest sort. */
-static inline void insert(int32_t *index, float *similarity, int k, int32_t candidate, float value)
-{
-    int at = k;
-    while (at > 0 && (value > similarity[at - 1] ||
-                      (value == similarity[at - 1] && candidate < index[at - 1])))
-        at--;
-    if (at == k)
-        return;
-    for (int i = k - 1; i > at; i--) {
-        index[i] = index[i - 1];
-        similarity[i] = similarity[i - 1];
-    }
-    index[at] = candidate;
-    similarity[at] = value;
-}
-
-static inline int max_int(int a, int b) { return a > b ? a : b; }
-static inline int min_int(int a, int b) { return a < b ? a : b; }
+#define ZERO 128 /* the byte of 0.0 */
 
 static int check(const hf_tensor *index, const hf_tensor *target, const hf_tensor *reference,
                  const hf_match_context_params *p, hf_error *err)
 {
-    assert(index->n_dims == 3 && target->n_dims == 3 && reference->n_dims == 3);
-    assert(reference->shape[0] == target->shape[0] && reference->shape[1] == target->shape[2] &&
-           reference->shape[2] == target->shape[1]);
+    assert(index->n_dims == 3 && target->n_dims == 3 && reference->n_dims == 4);
+    assert(target->dtype == HF_U8 && reference->dtype == HF_U8 && target->shape[2] % 4 == 0);
+    assert(reference->shape[0] == target->shape[0] && 4 * reference->shape[1] == target->shape[2] &&
+           reference->shape[2] == target->shape[1] && reference->shape[3] == 4);
     if (p->k < 1 || p->k > HF_MATCH_MAX_K)
         return hf_fail(err, HF_EARG, "match: k is %d, want 1..%d", p->k, HF_MATCH_MAX_K);
     if (p->radius_cells < 0)
@@ -60,13 +39,27 @@ void hf_match_context_clear(int32_t *index, float *similarity, int64_t count)
     }
 }
 
-void hf_match_context_pack(float *packed, const float *features, int h, int w, int D)
+void hf_match_context_bytes(uint8_t *target, const float *features, int h, int w, int D)
 {
+    int P = HF_MATCH_PAD(D);
+#pragma omp parallel for
+    for (int cell = 0; cell < h * w; cell++)
+        for (int d = 0; d < P; d++) {
+            float v = d < D ? features[(size_t)cell * D + d] * HF_MATCH_UNIT + ZERO + 0.5f : ZERO;
+            target[(size_t)cell * P + d] = (uint8_t)(v < 1 ? 1 : v > 255 ? 255 : v);
+        }
+}
+
+void hf_match_context_pack(uint8_t *reference, const uint8_t *target, int h, int w, int D)
+{
+    int P = HF_MATCH_PAD(D);
 #pragma omp parallel for
     for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++)
-            for (int d = 0; d < D; d++)
-                packed[((size_t)y * D + d) * w + x] = features[((size_t)y * w + x) * D + d];
+        for (int q = 0; q < P / 4; q++)
+            for (int x = 0; x < w; x++)
+                for (int i = 0; i < 4; i++)
+                    reference[(((size_t)y * (P / 4) + q) * w + x) * 4 + i] =
+                        target[((size_t)y * w + x) * P + 4 * q + i];
 }
 
 int hf_ref_match_context(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
@@ -77,9 +70,9 @@ int hf_ref_match_context(hf_backend *be, const hf_tensor *index, const hf_tensor
     int rc = check(index, target, reference, p, err);
     if (rc < 0)
         return rc;
-    int h = (int)target->shape[0], w = (int)target->shape[1], D = (int)target->shape[2];
+    int h = (int)target->shape[0], w = (int)target->shape[1], P = (int)target->shape[2];
     int tiles = (w + HF_MATCH_TILE - 1) / HF_MATCH_TILE, r = p->radius_cells;
-    const float *t = target->data, *ref = reference->data;
+    const uint8_t *t = target->data, *ref = reference->data;
     const int32_t *move = shift ? shift->data : NULL;
 
     for (int y = 0; y < h; y++)
@@ -87,89 +80,84 @@ int hf_ref_match_context(hf_backend *be, const hf_tensor *index, const hf_tensor
         size_t cell = (size_t)y * w + x;
         const int32_t *m = move ? move + ((size_t)y * tiles + x / HF_MATCH_TILE) * 2 : NULL;
         int cx = x + (m ? m[0] : 0), cy = y + (m ? m[1] : 0);
-        for (int v = max_int(0, cy - r); v <= min_int(h - 1, cy + r); v++)
-        for (int u = max_int(0, cx - r); u <= min_int(w - 1, cx + r); u++) {
-            float sum = 0;
-            for (int d = 0; d < D; d++)
-                sum += t[cell * D + d] * ref[((size_t)v * D + d) * w + u];
-            insert((int32_t *)index->data + cell * p->k, (float *)similarity->data + cell * p->k,
-                   p->k, (int32_t)(((int64_t)p->reference * h + v) * w + u), sum);
+        for (int v = hf_max_int(0, cy - r); v <= hf_min_int(h - 1, cy + r); v++)
+        for (int u = hf_max_int(0, cx - r); u <= hf_min_int(w - 1, cx + r); u++) {
+            int32_t sum = 0;
+            for (int d = 0; d < P; d++)
+                sum += (t[cell * P + d] - ZERO) *
+                       (ref[(((size_t)v * (P / 4) + d / 4) * w + u) * 4 + d % 4] - ZERO);
+            hf_match_insert((int32_t *)index->data + cell * p->k, (float *)similarity->data + cell * p->k,
+                            p->k, (int32_t)(((int64_t)p->reference * h + v) * w + u),
+                            (float)sum * HF_MATCH_SCALE);
         }
     }
     return HF_OK;
 }
 
-/* dots [8,16]: 8 targets (channels first, [D,8]) against 16 candidates of one reference row. */
-static inline __attribute__((always_inline)) void dots_8x16(float *dots, const float *targets,
-                                                            const float *row, int D, int w)
+/* sums [8,16]: 8 targets, four channels at a time, against 16 candidates of one reference row. */
+static inline __attribute__((always_inline)) void dots_8x16(int32_t *sums, const int8_t *targets,
+                                                            const uint8_t *row, int quads, int w, int n)
 {
-    lanes s[HF_MATCH_TILE] = { 0 };
-    for (int d = 0; d < D; d++) {
-        lanes c = *(const lanes *)(row + (size_t)d * w);
-        for (int i = 0; i < HF_MATCH_TILE; i++)
-            s[i] += c * targets[d * HF_MATCH_TILE + i];
-    }
-    for (int i = 0; i < HF_MATCH_TILE; i++)
-        *(lanes *)(dots + i * LANES) = s[i];
-}
-
-/* A row narrower than 16 cells, or the odd one out: one candidate at a time. */
-static void dots_8xn(float *dots, const float *targets, const float *row, int D, int w, int n)
-{
-    for (int u = 0; u < n; u++)
+    for (int i = 0; i < HF_MATCH_TILE * HF_MATCH_LANES; i++)
+        sums[i] = 0;
+    for (int q = 0; q < quads; q++) {
+        const uint8_t *c = row + (size_t)q * w * 4;
+        const int8_t *t = targets + q * HF_MATCH_TILE * 4;
         for (int i = 0; i < HF_MATCH_TILE; i++) {
-            float sum = 0;
-            for (int d = 0; d < D; d++)
-                sum += targets[d * HF_MATCH_TILE + i] * row[(size_t)d * w + u];
-            dots[i * LANES + u] = sum;
+            int32_t *s = sums + i * HF_MATCH_LANES;
+            for (int u = 0; u < n; u++)
+                s[u] += (c[4 * u] - ZERO) * t[4 * i] + (c[4 * u + 1] - ZERO) * t[4 * i + 1] +
+                        (c[4 * u + 2] - ZERO) * t[4 * i + 2] + (c[4 * u + 3] - ZERO) * t[4 * i + 3];
         }
+    }
 }
 
-typedef struct tile {
-    int x, n;         /* first cell and cells of the tile */
-    int cx, cy;       /* window centre of the first cell */
-    int32_t *index;   /* lists of the first cell */
-    float   *similarity;
-} tile;
-
-/* Offer candidates [begin, end) of row v, whose dots start at column u0, to every cell of the tile. */
-static inline __attribute__((always_inline)) void offer(const tile *t, const float *dots, int u0,
-                                                        int begin, int end, int r, int k, int32_t base)
+/* Offer columns [begin, end) of row v, whose sums start at column u0, to every cell of the tile. */
+static void offer(const hf_match_tile *t, const int32_t *sums, int u0, int begin, int end, int r, int k,
+                  int32_t base)
 {
     for (int i = 0; i < t->n; i++) {
-        int from = max_int(begin, t->cx + i - r), to = min_int(end, t->cx + i + r + 1);
-        float *sim = t->similarity + i * k, worst = sim[k - 1];
-        const float *d = dots + i * LANES - u0;
-        float best = HF_MATCH_NONE;
-        for (int u = from; u < to; u++)
-            best = d[u] > best ? d[u] : best;
-        if (best < worst)
-            continue;
-        for (int u = from; u < to; u++)
-            if (d[u] >= sim[k - 1])
-                insert(t->index + i * k, sim, k, base + u, d[u]);
+        int from = hf_max_int(begin, t->cx + i - r), to = hf_min_int(end, t->cx + i + r + 1);
+        const float *worst = t->similarity + i * k + k - 1;
+        for (int u = from; u < to; u++) {
+            float value = (float)sums[i * HF_MATCH_LANES + u - u0] * HF_MATCH_SCALE;
+            if (value >= *worst)
+                hf_match_insert(t->index + i * k, t->similarity + i * k, k, base + u, value);
+        }
     }
 }
 
 HF_CLONES
-static void match_tile(const tile *t, const float *targets, const float *ref, int h, int w, int D,
+static void match_tile(const hf_match_tile *t, const uint8_t *ref, int h, int w, int quads,
                        const hf_match_context_params *p)
 {
-    float dots[HF_MATCH_TILE * LANES];
+    int32_t sums[HF_MATCH_TILE * HF_MATCH_LANES];
     int r = p->radius_cells;
-    int begin = max_int(0, t->cx - r), end = min_int(w, t->cx + t->n - 1 + r + 1);
+    int begin = hf_max_int(0, t->cx - r), end = hf_min_int(w, t->cx + t->n + r);
 
-    for (int v = max_int(0, t->cy - r); v <= min_int(h - 1, t->cy + r); v++) {
+    for (int v = hf_max_int(0, t->cy - r); v <= hf_min_int(h - 1, t->cy + r); v++) {
         int32_t base = (int32_t)(((int64_t)p->reference * h + v) * w);
-        for (int u = begin; u < end; u += LANES) {
-            /* The last block slides left to stay inside the row: its first candidates were seen. */
-            int u0 = u + LANES <= w ? u : max_int(0, w - LANES);
-            const float *row = ref + (size_t)v * D * w + u0;
-            if (w >= LANES)
-                dots_8x16(dots, targets, row, D, w);
+        for (int u = begin; u < end; u += HF_MATCH_LANES) {
+            const uint8_t *row = ref + ((size_t)v * quads * w + u) * 4;
+            int n = hf_min_int(HF_MATCH_LANES, w - u);
+            if (n == HF_MATCH_LANES)
+                dots_8x16(sums, t->targets, row, quads, w, HF_MATCH_LANES);
             else
-                dots_8xn(dots, targets, row, D, w, w);
-            offer(t, dots, u0, u, min_int(end, u + LANES), r, p->k, base);
+                dots_8x16(sums, t->targets, row, quads, w, n);
+            offer(t, sums, u, u, hf_min_int(end, u + HF_MATCH_LANES), r, p->k, base);
+        }
+    }
+}
+
+/* Bytes of the tile's cells as signed numbers, [P/4, 8, 4]; cells beyond the row are 0. */
+static void load_targets(hf_match_tile *t, const uint8_t *target, int P)
+{
+    for (int i = 0; i < HF_MATCH_TILE; i++) {
+        t->target_sum[i] = 0;
+        for (int d = 0; d < P; d++) {
+            int v = i < t->n ? target[(size_t)i * P + d] - ZERO : 0;
+            t->targets[(d / 4 * HF_MATCH_TILE + i) * 4 + d % 4] = (int8_t)v;
+            t->target_sum[i] += v;
         }
     }
 }
@@ -178,32 +166,33 @@ int hf_cpu_match_context(hf_backend *be, const hf_tensor *index, const hf_tensor
                          const hf_tensor *target, const hf_tensor *reference,
                          const hf_tensor *shift, const hf_match_context_params *p, hf_error *err)
 {
-    enum { MAX_D = 512 };
     int rc = check(index, target, reference, p, err);
     if (rc < 0)
         return rc;
-    int h = (int)target->shape[0], w = (int)target->shape[1], D = (int)target->shape[2];
-    if (D > MAX_D || w > MAX_WIDTH)
+    int h = (int)target->shape[0], w = (int)target->shape[1], P = (int)target->shape[2];
+    if (P > HF_MATCH_MAX_CHANNELS)
         return hf_ref_match_context(be, index, similarity, target, reference, shift, p, err);
     int tiles = (w + HF_MATCH_TILE - 1) / HF_MATCH_TILE;
     const int32_t *move = shift ? shift->data : NULL;
+    bool vnni = hf_match_has_vnni();
 
 #pragma omp parallel for schedule(dynamic, 1)
     for (int y = 0; y < h; y++)
     for (int j = 0; j < tiles; j++) {
-        float targets[MAX_D * HF_MATCH_TILE];
         const int32_t *m = move ? move + ((size_t)y * tiles + j) * 2 : NULL;
-        tile t = { .x = j * HF_MATCH_TILE };
-        t.n = min_int(HF_MATCH_TILE, w - t.x);
-        t.cx = t.x + (m ? m[0] : 0);
+        int x = j * HF_MATCH_TILE;
+        size_t cell = (size_t)y * w + x;
+        hf_match_tile t; /* large: only what is used is filled */
+        t.n = hf_min_int(HF_MATCH_TILE, w - x);
+        t.cx = x + (m ? m[0] : 0);
         t.cy = y + (m ? m[1] : 0);
-        t.index = (int32_t *)index->data + ((size_t)y * w + t.x) * p->k;
-        t.similarity = (float *)similarity->data + ((size_t)y * w + t.x) * p->k;
-        for (int d = 0; d < D; d++)
-            for (int i = 0; i < HF_MATCH_TILE; i++)
-                targets[d * HF_MATCH_TILE + i] =
-                    i < t.n ? ((const float *)target->data)[((size_t)y * w + t.x + i) * D + d] : 0;
-        match_tile(&t, targets, reference->data, h, w, D, p);
+        t.index = (int32_t *)index->data + cell * p->k;
+        t.similarity = (float *)similarity->data + cell * p->k;
+        load_targets(&t, (const uint8_t *)target->data + cell * P, P);
+        if (vnni)
+            hf_match_tile_vnni(&t, reference->data, h, w, P / 4, p);
+        else
+            match_tile(&t, reference->data, h, w, P / 4, p);
     }
     return HF_OK;
 }

@@ -1,6 +1,7 @@
 /* refine.c - from cells to pixels, see refine.h.
  *
  *   soft labels   bilinear to blocks of 4 px, then the guided filter
+ *   joined cells  fine cells are joined to 8 px where they are smaller, for coordinates only
  *   coordinates   settled block by block against the drawn frame (settle.h), then for each
  *                 pixel the bilinear mean of those surrounding cells that agree with the pixel's label,
  *                 so that two motions do not mix along an object's edge
@@ -15,9 +16,16 @@
 #include "propagate/guide.h"
 #include "propagate/settle.h"
 
+#define JOINED_PX 8
 #define SETTLE_REACH_PX 4
 /* Lightness difference, of 255, at which cover has fallen to a half. */
 #define HALF_COVER 24.0f
+
+/* Where the cells on both sides of each column (or row) are, and the share of the second. */
+typedef struct between {
+    int   first, second;
+    float share;
+} between;
 
 struct hf_refine {
     int        W, H, max_labels;
@@ -27,8 +35,9 @@ struct hf_refine {
     hf_settle *settle;
     float     *blocks; /* [bh,bw] one label on the grid of the guided filter */
     uint8_t   *winner; /* [H,W] label of each pixel */
-    uint8_t   *cell_winner;
-    int        n_cells;
+    between   *columns; /* [W] */
+    hf_cells  *joined;      /* cells of 8 px, for coordinates; its labels are not used */
+    uint8_t   *cell_winner; /* [h,w] of the cells that coordinates are made from */
 };
 
 static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
@@ -37,7 +46,9 @@ int64_t hf_refine_bytes(int width, int height, int n_cells)
 {
     int64_t bh = (height + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK;
     int64_t bw = (width + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK;
-    return (int64_t)sizeof(hf_refine) + 5 * bh * bw + (int64_t)width * height +
+    int64_t joined = (int64_t)((height + JOINED_PX - 1) / JOINED_PX) * ((width + JOINED_PX - 1) / JOINED_PX);
+    return (int64_t)sizeof(hf_refine) + 5 * bh * bw + (int64_t)width * height + 16 * joined +
+           (int64_t)width * (int64_t)sizeof(between) +
            hf_guide_bytes(width, height) + hf_settle_bytes(width, height, n_cells);
 }
 
@@ -61,10 +72,12 @@ int hf_refine_open(hf_refine **out, int width, int height, int max_labels,
     hf_guide_shape(r->guide, &r->bh, &r->bw);
     r->blocks = malloc((size_t)r->bh * r->bw * sizeof(float));
     r->winner = malloc((size_t)width * height);
-    /* Cells are never finer than blocks; see the contract of run. */
-    r->n_cells = r->bh * r->bw;
-    r->cell_winner = malloc((size_t)r->n_cells);
-    if (!r->blocks || !r->winner || !r->cell_winner) {
+    r->columns = malloc((size_t)width * sizeof(*r->columns));
+    r->cell_winner = malloc((size_t)r->bh * r->bw); /* cells are never finer than blocks */
+    if ((rc = hf_cells_new(&r->joined, (height + JOINED_PX - 1) / JOINED_PX,
+                           (width + JOINED_PX - 1) / JOINED_PX, JOINED_PX, 1, err)) < 0)
+        goto end;
+    if (!r->blocks || !r->winner || !r->columns || !r->cell_winner) {
         rc = hf_fail(err, HF_ENOMEM, "refine: out of memory for %d x %d pixels", width, height);
         goto end;
     }
@@ -81,8 +94,10 @@ void hf_refine_close(hf_refine **refine)
         return;
     hf_guide_free(&(*refine)->guide);
     hf_settle_free(&(*refine)->settle);
+    hf_cells_free(&(*refine)->joined);
     free((*refine)->blocks);
     free((*refine)->winner);
+    free((*refine)->columns);
     free((*refine)->cell_winner);
     free(*refine);
     *refine = NULL;
@@ -161,8 +176,60 @@ static uint8_t best_of(const float *soft, size_t step, int L)
     return (uint8_t)best;
 }
 
+/* The label that most of a joined cell's n x n parts hold, and the mean displacement of those
+ * parts that have it. */
+static void join_cell(const hf_refine *r, const hf_cells *cells, int n, int y, int x)
+{
+    const hf_cells *j = r->joined;
+    int L = cells->n_labels, winner = 0, cell = y * j->w + x;
+    float total[HF_MAX_LABELS] = { 0 }, move[2] = { 0, 0 }, share = 0;
+    float own = 0.5f * (float)cells->stride_px - 0.5f, centre = 0.5f * JOINED_PX - 0.5f;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (int v = n * y; v < n * (y + 1) && v < cells->h; v++)
+            for (int u = n * x; u < n * (x + 1) && u < cells->w; u++) {
+                size_t part = (size_t)v * cells->w + u;
+                const float *labels = cells->labels + part * L;
+                for (int l = 0; pass == 0 && l < L; l++)
+                    total[l] += labels[l];
+                if (pass == 0 || best_of(labels, 1, L) != winner)
+                    continue;
+                move[0] += cells->xy[2 * part] - ((float)(u * cells->stride_px) + own);
+                move[1] += cells->xy[2 * part + 1] - ((float)(v * cells->stride_px) + own);
+                share += 1;
+            }
+        winner = best_of(total, 1, L);
+    }
+    /* No part may have the label that they hold together: then the first one speaks. */
+    size_t first = (size_t)n * y * cells->w + n * x;
+    if (share == 0) {
+        move[0] = cells->xy[2 * first] - ((float)(n * x * cells->stride_px) + own);
+        move[1] = cells->xy[2 * first + 1] - ((float)(n * y * cells->stride_px) + own);
+        share = 1;
+    }
+    r->cell_winner[cell] = (uint8_t)winner;
+    j->xy[2 * cell] = (float)(x * JOINED_PX) + centre + move[0] / share;
+    j->xy[2 * cell + 1] = (float)(y * JOINED_PX) + centre + move[1] / share;
+}
+
+/* The cells that coordinates are made from; fills their winners. */
+static const hf_cells *join(const hf_refine *r, const hf_cells *cells)
+{
+    int n = JOINED_PX / cells->stride_px;
+    if (n < 2 || n * cells->stride_px != JOINED_PX) {
+        for (int c = 0; c < cells->h * cells->w; c++)
+            r->cell_winner[c] = best_of(cells->labels + (size_t)c * cells->n_labels, 1, cells->n_labels);
+        return cells;
+    }
+#pragma omp parallel for
+    for (int y = 0; y < r->joined->h; y++)
+        for (int x = 0; x < r->joined->w; x++)
+            join_cell(r, cells, n, y, x);
+    return r->joined;
+}
+
 /* Blocks that stand unchanged in the drawn frame have the drawn labels. */
-static void keep_drawn(const hf_refine *r, float *soft, const hf_cells *cells,
+static void keep_drawn(const hf_refine *r, float *soft, int L, const hf_cells *cells,
                        const hf_settled *settled, const uint8_t *ids)
 {
     size_t n = (size_t)r->W * r->H;
@@ -176,51 +243,74 @@ static void keep_drawn(const hf_refine *r, float *soft, const hf_cells *cells,
         for (int y = y0; y < y0 + s && y < r->H; y++)
             for (int x = x0; x < x0 + s && x < r->W; x++) {
                 int id = ids[(size_t)(y + dy) * r->W + x + dx];
-                for (int l = 0; l < cells->n_labels; l++)
+                for (int l = 0; l < L; l++)
                     soft[l * n + (size_t)y * r->W + x] = l == id ? 1 : 0;
             }
     }
 }
 
-static void place_pixel(const hf_refine *r, float *xy, float *cover, const hf_cells *cells,
-                        const hf_settled *settled, int x, int y)
+static between between_at(int px, int stride, int n)
 {
-    corners k = corners_at(cells, (float)x, (float)y);
-    int label = r->winner[(size_t)y * r->W + x];
-    float sum = 0, mx = 0, my = 0, residual = 0;
+    float at = ((float)px + 0.5f) / (float)stride - 0.5f;
+    int first = (int)floorf(at);
+    return (between){ clamp(first, 0, n - 1), clamp(first + 1, 0, n - 1), at - (float)first };
+}
 
-    for (int j = 0; j < 4; j++)
-        if (r->cell_winner[k.cell[j]] != label)
-            k.share[j] *= 1e-3f; /* counts only where no cell agrees */
+/* Bilinear over those of the four cells that have the pixel's label. */
+static inline void place_pixel(float *xy, float *cover, const hf_settled *settled,
+                               const uint8_t *winners, int label, const int *cell, const float *share)
+{
+    float sum = 0, mx = 0, my = 0, residual = 0;
     for (int j = 0; j < 4; j++) {
-        sum += k.share[j];
-        mx += k.share[j] * settled->move[2 * k.cell[j]];
-        my += k.share[j] * settled->move[2 * k.cell[j] + 1];
-        residual += k.share[j] * settled->residual[k.cell[j]];
+        int c = cell[j];
+        /* A cell with another label counts only where no cell agrees. */
+        float s = winners[c] == label ? share[j] : 1e-3f * share[j];
+        sum += s;
+        mx += s * settled->move[2 * c];
+        my += s * settled->move[2 * c + 1];
+        residual += s * settled->residual[c];
     }
-    xy[0] = (float)x + mx / sum;
-    xy[1] = (float)y + my / sum;
-    residual /= sum * HALF_COVER;
+    float scale = 1 / sum;
+    xy[0] += mx * scale;
+    xy[1] += my * scale;
+    residual *= scale / HALF_COVER;
     *cover = 1 / (1 + residual * residual);
 }
 
-/* A same block's pixels came from exactly that far away, whatever the blocks around it did. */
+static void place_row(const hf_refine *r, float *xy, float *cover, const hf_cells *cells,
+                      const hf_settled *settled, const between *columns, int y)
+{
+    between row = between_at(y, cells->stride_px, cells->h);
+    const uint8_t *same = settled->same + (size_t)(y / cells->stride_px) * cells->w;
+    const uint8_t *winner = r->winner + (size_t)y * r->W;
+    int top = row.first * cells->w, bottom = row.second * cells->w;
+    for (int x = 0; x < r->W; x++) {
+        const between *b = &columns[x];
+        xy[2 * x] = (float)x;
+        xy[2 * x + 1] = (float)y;
+        if (same[x / cells->stride_px]) {
+            /* Its pixels came from exactly that far away, whatever the blocks around it did. */
+            size_t cell = (size_t)(y / cells->stride_px) * cells->w + x / cells->stride_px;
+            xy[2 * x] += settled->move[2 * cell];
+            xy[2 * x + 1] += settled->move[2 * cell + 1];
+            cover[x] = 1;
+            continue;
+        }
+        int cell[4] = { top + b->first, top + b->second, bottom + b->first, bottom + b->second };
+        float share[4] = { (1 - b->share) * (1 - row.share), b->share * (1 - row.share),
+                           (1 - b->share) * row.share, b->share * row.share };
+        place_pixel(xy + 2 * x, cover + x, settled, r->cell_winner, winner[x], cell, share);
+    }
+}
+
 static void place(const hf_refine *r, float *xy, float *cover, const hf_cells *cells,
                   const hf_settled *settled)
 {
-#pragma omp parallel for schedule(dynamic, 4)
+    for (int x = 0; x < r->W; x++)
+        r->columns[x] = between_at(x, cells->stride_px, cells->w);
+#pragma omp parallel for schedule(dynamic, 8)
     for (int y = 0; y < r->H; y++)
-        for (int x = 0; x < r->W; x++) {
-            size_t i = (size_t)y * r->W + x;
-            int cell = y / cells->stride_px * cells->w + x / cells->stride_px;
-            if (!settled->same[cell]) {
-                place_pixel(r, xy + 2 * i, cover + i, cells, settled, x, y);
-                continue;
-            }
-            xy[2 * i] = (float)x + settled->move[2 * cell];
-            xy[2 * i + 1] = (float)y + settled->move[2 * cell + 1];
-            cover[i] = 1;
-        }
+        place_row(r, xy + 2 * (size_t)y * r->W, cover + (size_t)y * r->W, cells, settled, r->columns, y);
 }
 
 int hf_refine_run(hf_refine *r, float *soft, float *xy, float *cover, const hf_cells *cells,
@@ -244,14 +334,13 @@ int hf_refine_run(hf_refine *r, float *soft, float *xy, float *cover, const hf_c
             upsample(r, soft + l * n, cells, l);
     }
     normalise(r, soft, L);
-    if ((rc = hf_settle_run(r->settle, &settled, cells, rgb, drawn->rgb, err)) < 0)
+    const hf_cells *moves = join(r, cells);
+    if ((rc = hf_settle_run(r->settle, &settled, moves, rgb, drawn->rgb, err)) < 0)
         return rc;
-    keep_drawn(r, soft, cells, &settled, drawn->ids);
+    keep_drawn(r, soft, L, moves, &settled, drawn->ids);
 #pragma omp parallel for
     for (size_t i = 0; i < n; i++)
         r->winner[i] = best_of(soft + i, n, L);
-    for (int c = 0; c < cells->h * cells->w; c++)
-        r->cell_winner[c] = best_of(cells->labels + (size_t)c * L, 1, L);
-    place(r, xy, cover, cells, &settled);
+    place(r, xy, cover, moves, &settled);
     return HF_OK;
 }

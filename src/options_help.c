@@ -170,8 +170,11 @@ void hf_options_print_man(FILE *out, const char *version)
     fputs(".SH NAME\nhfprop \\- carry a mask or a painted edit through a video\n.SH SYNOPSIS\n", out);
     for (const hf_verb_row *verb = hf_verb_table; verb->name; verb++) {
         fprintf(out, ".B hfprop%s%s\n", verb->verb == HF_VERB_RUN ? "" : " ", verb->verb == HF_VERB_RUN ? "" : verb->name);
-        print_roff(out, verb->usage);
-        fputs("\n.br\n", out);
+        if (*verb->usage) {
+            print_roff(out, verb->usage);
+            fputc('\n', out);
+        }
+        fputs(".br\n", out);
     }
     fputs(".SH DESCRIPTION\n", out);
     print_roff(out, "hfprop takes a video and what was drawn on one of its frames (a mask, several object masks, or a "

@@ -80,6 +80,9 @@ int hf_outputs_finish(hf_outputs *outputs, hf_video_end end, hf_error *err);
 const char *hf_outputs_warning(const hf_outputs *outputs);
 void        hf_outputs_describe(const hf_outputs *outputs, char *text, size_t size);
 
+/* 1 if both names are one file or folder, whatever they look like. */
+int hf_is_same_file(const char *a, const char *b);
+
 /* The word of --render. */
 const char *hf_render_name(hf_render render);
 

@@ -26,7 +26,7 @@ static int is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static int is_same(const char *a, const char *b)
+int hf_is_same_file(const char *a, const char *b)
 {
     struct stat sa, sb;
     if (strcmp(a, b) == 0)
@@ -178,10 +178,10 @@ static int check_folders(const hf_outputs_plan *plan, const hf_options *options,
             return hf_fail(err, HF_EARG, "%s: the name is too long", folders[i].option);
         if ((rc = check_parent(path, err)) < 0)
             return rc;
-        if (info->is_images && is_same(path, options->input))
+        if (info->is_images && hf_is_same_file(path, options->input))
             return hf_fail(err, HF_EARG, "%s %s: is the input itself, want another folder", folders[i].option, path);
         for (int j = 0; j < i; j++)
-            if (folders[j].path && is_same(path, folders[j].path))
+            if (folders[j].path && hf_is_same_file(path, folders[j].path))
                 return hf_fail(err, HF_EARG, "%s %s: is the folder of %s too, want another one", folders[i].option,
                                path, folders[j].option);
     }
@@ -223,12 +223,12 @@ int hf_outputs_plan_make(hf_outputs_plan *plan, const hf_options *options, const
         return rc;
     if (plan->path[0] && (rc = plan_video(plan, options, info, from, err)) < 0)
         return rc;
-    if (plan->path[0] && !plan->is_pipe && is_same(plan->path, options->input))
+    if (plan->path[0] && !plan->is_pipe && hf_is_same_file(plan->path, options->input))
         return hf_fail(err, HF_EARG, "%s: is the input itself, want another output", plan->path);
     for (int i = 0; i < options->mask.n + options->edit.n; i++) {
         const char *drawing = i < options->mask.n ? options->mask.item[i].path
                                                   : options->edit.item[i - options->mask.n].path;
-        if (plan->path[0] && !plan->is_pipe && is_same(plan->path, drawing))
+        if (plan->path[0] && !plan->is_pipe && hf_is_same_file(plan->path, drawing))
             return hf_fail(err, HF_EARG, "%s: is a drawing of this run, want another output", plan->path);
     }
     if ((rc = check_folders(plan, options, info, err)) < 0)

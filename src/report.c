@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "src/progress.h"
+#include "src/settings.h"
 
 #define MAX_LINE 1024
 
@@ -162,7 +163,8 @@ void hf_report_warn(hf_report *report, int64_t frame, const char *format, ...)
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     make_printable(text);
-    json_t *object = json_pack("{s:o, s:s}", "frame", frame < 0 ? json_null() : json_integer(frame), "text", text);
+    json_t *object = json_pack("{s:o, s:o}", "frame", frame < 0 ? json_null() : json_integer(frame), "text",
+                               hf_json_text(text));
     pthread_mutex_lock(&report->lock);
     report->n_warnings++;
     if (json_array_size(report->warnings) < HF_REPORT_MAX_WARNINGS)
@@ -214,7 +216,7 @@ void hf_report_error(hf_report *report, const hf_error *err)
     snprintf(text, sizeof(text), " %s", err->text);
     pthread_mutex_lock(&report->lock);
     print_line(report, "31", "hfprop: error:", text);
-    send_event(report, "error", json_pack("{s:s, s:s}", "status", status_name(err->status), "text", err->text));
+    send_event(report, "error", json_pack("{s:s, s:o}", "status", status_name(err->status), "text", hf_json_text(err->text)));
     pthread_mutex_unlock(&report->lock);
 }
 

@@ -276,6 +276,19 @@ static int plan_frames(hf_run *run, hf_error *err)
     return hf_plan_make(&run->plan, frames, run->n_drawings, o->from, to, (hf_direction)o->direction, err);
 }
 
+/* The log is opened first, and opening empties it: it must not be one of the inputs. */
+static int check_log(const hf_options *o, hf_error *err)
+{
+    if (!o->log_path)
+        return HF_OK;
+    int is_input = hf_is_same_file(o->log_path, o->input);
+    for (int i = 0; i < o->mask.n; i++)
+        is_input |= hf_is_same_file(o->log_path, o->mask.item[i].path);
+    for (int i = 0; i < o->edit.n; i++)
+        is_input |= hf_is_same_file(o->log_path, o->edit.item[i].path);
+    return is_input ? hf_fail(err, HF_EARG, "--log-json %s: is an input of this run", o->log_path) : HF_OK;
+}
+
 static int open_run(hf_run *run, hf_error *err)
 {
     const hf_options *o = run->options;
@@ -450,7 +463,7 @@ int hf_run_main(const hf_options *options, int argc, char **argv)
     hf_interrupt_install();
     run->options = options;
     run->stage = HF_STAGE_OUTPUT;
-    if ((rc = hf_report_open(&report, options, &err)) >= 0) {
+    if ((rc = check_log(options, &err)) >= 0 && (rc = hf_report_open(&report, options, &err)) >= 0) {
         run->report = report;
         rc = do_run(run, argc, argv, &err);
     }

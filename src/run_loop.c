@@ -137,7 +137,8 @@ static int compute_job(follower *f, hf_job *job, hf_error *err)
     if (job->is_backward) {
         if ((rc = track_backward(f, job, err)) < 0)
             return rc;
-        hf_report_progress(run->report, __atomic_add_fetch(&run->n_steps, 1, __ATOMIC_RELAXED), run->n_written);
+        hf_report_progress(run->report, __atomic_add_fetch(&run->n_steps, 1, __ATOMIC_RELAXED),
+                           __atomic_load_n(&run->n_written, __ATOMIC_RELAXED));
         return hf_queue_push(run->free_jobs, job);
     }
     if ((rc = render(f, job, err)) < 0)
@@ -165,8 +166,11 @@ static int compute(hf_run *run, hf_error *err)
             break;
         }
     }
-    if (rc == HF_EOF)
+    if (rc == HF_EOF) {
         rc = HF_OK;
+        /* Ctrl-C ends the program before the pipe too: what came is not the whole video. */
+        run->is_interrupted = hf_interrupted() && !run->info->is_seekable;
+    }
 end:
     hf_cells_free(&f.left);
     hf_cells_free(&f.right);

@@ -11,8 +11,8 @@
 static json_t *input_json(const hf_run *run)
 {
     const hf_video_info *i = run->info;
-    return json_pack("{s:s, s:i, s:i, s:o, s:f, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:i}", "path",
-                     run->options->input, "width", i->width, "height", i->height, "frames",
+    return json_pack("{s:o, s:i, s:i, s:o, s:f, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:i}", "path",
+                     hf_json_text(run->options->input), "width", i->width, "height", i->height, "frames",
                      i->n_frames < 0 ? json_null() : json_integer(i->n_frames), "fps",
                      i->fps_num ? (double)i->fps_num / i->fps_den : 0.0, "container", i->container, "codec", i->codec,
                      "pixel_format", i->pixel_format, "bit_depth", i->bit_depth, "range", i->range, "primaries",
@@ -28,22 +28,20 @@ static json_t *outputs_json(const hf_run *run)
     if (run->outputs)
         hf_outputs_describe(run->outputs, codec, sizeof(codec));
     if (p->path[0])
-        json_object_update_new(object, json_pack("{s:s, s:s, s:s}", "path", p->path, "render",
+        json_object_update_new(object, json_pack("{s:o, s:s, s:s}", "path", hf_json_text(p->path), "render",
                                                  hf_render_name(p->render), "codec", codec));
     if (p->masks_dir)
-        json_object_set_new(object, "masks", json_string(p->masks_dir));
+        json_object_set_new(object, "masks", hf_json_text(p->masks_dir));
     if (p->mattes_dir)
-        json_object_set_new(object, "mattes", json_string(p->mattes_dir));
+        json_object_set_new(object, "mattes", hf_json_text(p->mattes_dir));
     return object;
 }
 
 static json_t *command_json(int argc, char **argv)
 {
     json_t *array = json_array();
-    for (int i = 0; i < argc; i++) {
-        json_t *word = json_string(argv[i]);
-        json_array_append_new(array, word ? word : json_string("(not UTF-8)"));
-    }
+    for (int i = 0; i < argc; i++)
+        json_array_append_new(array, hf_json_text(argv[i]));
     return array;
 }
 
@@ -69,8 +67,7 @@ int hf_run_open_sidecar(hf_run *run, int argc, char **argv, int64_t keep_before,
 {
     json_t *head = head_json(run, argc, argv);
     if (!head)
-        return hf_fail(err, HF_ENOMEM, "%s: cannot be made (out of memory, or a name is not UTF-8)",
-                       run->outputs_plan.sidecar);
+        return hf_fail(err, HF_ENOMEM, "%s: out of memory", run->outputs_plan.sidecar);
     int rc = hf_sidecar_open(&run->sidecar, run->outputs_plan.sidecar, head, run->options->resume ? keep_before : 0,
                              err);
     json_decref(head);

@@ -5,6 +5,10 @@
 #include <jansson.h>
 #include "src/options.h"
 
+/* Text as a JSON string. File names may be any bytes, JSON is UTF-8: where they are not, bytes above
+ * 0x7f become '?'. A new reference, NULL only without memory. */
+json_t *hf_json_text(const char *text);
+
 /* Every option that changes the result, by name, as text; key frames as lists of [frame, path]. A new reference. */
 json_t *hf_settings_json(const hf_options *options);
 

@@ -35,8 +35,10 @@ int hf_whiten_new(hf_whiten **out, int C, int D, hf_error *err)
     w->bias = calloc((size_t)w->D, sizeof(float));
     w->signal = calloc(square, sizeof(double));
     w->noise = calloc(square, sizeof(double));
+    w->part = calloc(square, sizeof(float));
     w->work = calloc(2 * square + 4 * (size_t)C, sizeof(double));
-    if (!w->mean || !w->project || !w->bias || !w->signal || !w->noise || !w->work) {
+    if (!w->mean || !w->project || !w->bias || !w->signal || !w->noise || !w->part ||
+        !w->work) {
         hf_whiten_free(&w);
         return hf_fail(err, HF_ENOMEM, "whiten: out of memory for %d channels", C);
     }
@@ -59,31 +61,34 @@ void hf_whiten_free(hf_whiten **whiten)
     free((*whiten)->bias);
     free((*whiten)->signal);
     free((*whiten)->noise);
+    free((*whiten)->part);
     free((*whiten)->work);
     free(*whiten);
     *whiten = NULL;
 }
 
-/* sums [C,C] += rows' rows in double: sums of squares of thousands of cells lose digits in float. */
-static void add_products(double *sums, const float *rows, int n, int C, double scale)
+/* sums [C,C] += scale * rows' rows. Float products of a thousand rows at a time, added in double:
+ * sums over all cells of a picture lose digits in float. */
+static void add_products(hf_whiten *w, double *sums, const float *rows, int n, double scale)
 {
-#pragma omp parallel for schedule(dynamic, 4)
-    for (int i = 0; i < C; i++) {
-        double *s = sums + (size_t)i * C;
-        float line[C];
-        memset(line, 0, sizeof(line));
-        for (int r = 0; r < n; r++) {
-            const float *row = rows + (size_t)r * C;
-            float v = row[i];
-            for (int j = 0; j < C; j++)
-                line[j] += v * row[j];
-            if (r % 64 == 63 || r == n - 1)
-                for (int j = 0; j < C; j++) {
-                    s[j] += scale * line[j];
-                    line[j] = 0;
-                }
-        }
+    enum { PART = 1024 };
+    int C = w->C;
+    for (int begin = 0; begin < n; begin += PART) {
+        int m = n - begin < PART ? n - begin : PART;
+        cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, C, m, 1, rows + (size_t)begin * C, C, 0,
+                    w->part, C);
+        for (int i = 0; i < C; i++)
+            for (int j = i; j < C; j++)
+                sums[(size_t)i * C + j] += scale * w->part[(size_t)i * C + j];
     }
+}
+
+/* The half under the diagonal from the half above it. */
+static void mirror(double *sums, int C)
+{
+    for (int i = 0; i < C; i++)
+        for (int j = 0; j < i; j++)
+            sums[(size_t)i * C + j] = sums[(size_t)j * C + i];
 }
 
 void hf_whiten_begin(hf_whiten *w, const float *own, int n)
@@ -96,9 +101,9 @@ void hf_whiten_begin(hf_whiten *w, const float *own, int n)
             sum += own[(size_t)r * w->C + j];
         w->mean[j] = (float)(sum / n);
     }
-    add_products(w->signal, own, n, w->C, 1.0 / n);
+    add_products(w, w->signal, own, n, 1.0 / n);
     for (int i = 0; i < w->C; i++)
-        for (int j = 0; j < w->C; j++)
+        for (int j = i; j < w->C; j++)
             w->signal[(size_t)i * w->C + j] -= (double)w->mean[i] * w->mean[j];
 }
 
@@ -106,7 +111,7 @@ void hf_whiten_add(hf_whiten *w, const float *own, const float *distorted, float
 {
     for (size_t i = 0; i < (size_t)n * w->C; i++)
         difference[i] = distorted[i] - own[i];
-    add_products(w->noise, difference, n, w->C, 1.0 / n);
+    add_products(w, w->noise, difference, n, 1.0 / n);
 }
 
 static int eigen(double *matrix, double *values, double *work, int C, hf_error *err)
@@ -124,6 +129,8 @@ int hf_whiten_finish(hf_whiten *w, hf_error *err)
     double *values = w->work, *work = values + C, *half = work + 3 * C, *product = half + (size_t)C * C;
     double mean_noise = 0;
 
+    mirror(w->signal, C);
+    mirror(w->noise, C);
     for (int i = 0; i < C; i++)
         mean_noise += w->noise[(size_t)i * C + i] / C;
     if ((rc = eigen(w->noise, values, work, C, err)) < 0)

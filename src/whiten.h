@@ -16,7 +16,8 @@ typedef struct hf_whiten {
     float *mean;      /* [C] */
     float *project;   /* [C,D] */
     float *bias;      /* [D]: mean times project */
-    double *signal, *noise, *work; /* scratch of learning */
+    float  *part;     /* scratch of learning */
+    double *signal, *noise, *work;
 } hf_whiten;
 
 int  hf_whiten_new(hf_whiten **out, int C, int D, hf_error *err);

@@ -134,6 +134,7 @@ bad 2 'exists already' clip.mp4 --mask mask.png -n -o taken.mp4
 bad 2 'holds PNG files already' clip.mp4 --mask mask.png -o none --masks pictures
 bad 2 'nosuchcodec' clip.mp4 --mask mask.png -o out.mp4 --codec nosuchcodec
 bad 1 'log.json' clip.mp4 --mask mask.png -o out.mp4 --log-json nodir/log.json
+bad 2 'is an input' clip.mp4 --mask mask.png -o out.mp4 --log-json ./clip.mp4
 cmp -s clip.mp4 taken.mp4 && pass || fail 'an existing file was touched'
 
 # Full disks and closed pipes.

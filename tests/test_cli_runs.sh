@@ -39,6 +39,7 @@ mask mask.png 0
 mask mask6.png 6
 # Large enough to be followed: at 64 x 48 there are only 8 x 6 feature cells.
 make -i "$(scene_of 4)" -frames:v 12 -pix_fmt yuv420p -c:v libx264 -crf 12 large.mp4
+make -i "nullsrc=s=256x192,format=rgba,geq=r=255:g=0:b=0:a='if(lt(hypot(X-80,Y-96),24),255,0)'" -frames:v 1 large-edit.png
 for f in 0 6 11; do mask large$f.png $f 4; done
 make -i "nullsrc=s=64x48,format=rgba,geq=r=255:g=0:b=0:a='if(lt(hypot(X-20,Y-24),6),255,0)'" -frames:v 1 edit.png
 
@@ -75,17 +76,18 @@ done
 check 'side by side is twice as wide' stream_is side-by-side.mp4 v:0 width 128
 
 # An edit, alone and with a mask.
-run clip.mp4 --edit edit.png -o edit.mkv --codec ffv1
+run large.mp4 --edit large-edit.png -o edit.mkv --codec ffv1
 check 'edit has all frames' has_frames edit.mkv 12
-ffmpeg -nostdin -v error -y -i clip.mp4 -vf format=gray -f rawvideo a.raw
-ffmpeg -nostdin -v error -y -i edit.mkv -vf format=gray -f rawvideo b.raw
-check 'pixels far from the edit are untouched' python3 - <<'PY'
+ffmpeg -nostdin -v error -y -i large.mp4 -vf extractplanes=y -f rawvideo a.raw
+ffmpeg -nostdin -v error -y -i edit.mkv -vf extractplanes=y -f rawvideo b.raw
+check 'the edit is in every frame and the rest is untouched' python3 - <<'PY'
 a, b = open('a.raw', 'rb').read(), open('b.raw', 'rb').read()
-w, h = 64, 48
-assert len(a) == len(b)
-changed = [sum(a[f*w*h + i] != b[f*w*h + i] for i in range(w*h)) for f in range(12)]
-assert all(20 < c < 600 for c in changed), changed
-assert all(a[f*w*h + y*w + x] == b[f*w*h + y*w + x] for f in range(12) for y in range(8) for x in range(w)), 'top rows'
+w, h = 256, 192
+assert len(a) == len(b) == 12 * w * h
+changed = [sum(p != q for p, q in zip(a[f*w*h:][:w*h], b[f*w*h:][:w*h])) for f in range(12)]
+assert all(900 < c < 4000 for c in changed), changed
+top = [a[f*w*h:][:32*w] == b[f*w*h:][:32*w] for f in range(12)]
+assert all(top), top
 PY
 run clip.mp4 --mask mask.png --edit edit.png -o both.mp4 --masks both
 check 'edit and masks together' n_files both '^[0-9]*.png$' 12
@@ -136,6 +138,15 @@ check "Matroska in a pipe: $(cat stderr.txt)" has_frames piped.mp4 12
 ffmpeg -nostdin -v error -i clip.mp4 -vf "setpts='(N+gt(N,5)*7+gt(N,9)*3)/10/TB'" -fps_mode passthrough -an vfr.mkv
 run vfr.mkv --mask mask.png -o vfr.mp4
 check 'time stamps are kept' same_pts vfr.mkv vfr.mp4
+
+# Names that are no UTF-8, and names that look like options or formats.
+odd=$(printf 'odd \377%%d -x.mp4')
+cp clip.mp4 "$odd"
+run "./$odd" --mask mask.png -o odd.mp4 --json
+check 'a name of any bytes' python3 -c 'import json; [json.loads(line) for line in open("stdout.txt")]'
+cp clip.mp4 ./--odd.mp4
+run --mask mask.png -o odd2.mp4 -- --odd.mp4
+check 'a name that begins with dashes' has_frames odd2.mp4 12
 
 # Events, log, dry run.
 run clip.mp4 --mask mask.png -o events.mp4 --json --log-json log.json

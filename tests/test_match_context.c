@@ -18,22 +18,27 @@ static void run(hf_backend *be, int32_t *index, float *similarity, const float *
 {
     size_t n = (size_t)s->h * s->w;
     int tiles = (s->w + HF_MATCH_TILE - 1) / HF_MATCH_TILE;
-    float *packed = malloc(n * s->D * sizeof(float));
+    int P = HF_MATCH_PAD(s->D);
+    uint8_t *bytes = malloc(n * P), *targets = malloc(n * P), *packed = malloc(n * P);
+    hf_match_context_bytes(targets, target, s->h, s->w, s->D);
     hf_match_context_clear(index, similarity, (int64_t)n * s->k);
     for (int r = 0; r < 2; r++) {
         hf_tensor ti = hf_tensor_view(index, HF_I32, 3, s->h, s->w, s->k);
         hf_tensor ts = hf_tensor_view(similarity, HF_F32, 3, s->h, s->w, s->k);
-        hf_tensor tt = hf_tensor_view((void *)target, HF_F32, 3, s->h, s->w, s->D);
-        hf_tensor tr = hf_tensor_view(packed, HF_F32, 3, s->h, s->D, s->w);
+        hf_tensor tt = hf_tensor_view(targets, HF_U8, 3, s->h, s->w, P);
+        hf_tensor tr = hf_tensor_view(packed, HF_U8, 4, s->h, P / 4, s->w, 4);
         hf_tensor tm = hf_tensor_view(shift, HF_I32, 3, s->h, tiles, 2);
         hf_match_context_params p = { .k = s->k, .radius_cells = s->radius, .reference = r };
-        hf_match_context_pack(packed, refs + n * s->D * r, s->h, s->w, s->D);
+        hf_match_context_bytes(bytes, refs + n * s->D * r, s->h, s->w, s->D);
+        hf_match_context_pack(packed, bytes, s->h, s->w, s->D);
         cr_assert_eq(be->ops.match_context(be, &ti, &ts, &tt, &tr, r ? &tm : NULL, &p, NULL), HF_OK);
     }
+    free(bytes);
+    free(targets);
     free(packed);
 }
 
-/* Small integers: every dot product is exact in any order, so lists must agree to the last index. */
+/* Sums of bytes are exact: lists must agree to the last index. Values in steps of a byte. */
 static void compare(const shape *s, int low, int high)
 {
     size_t n = (size_t)s->h * s->w;
@@ -44,9 +49,9 @@ static void compare(const shape *s, int low, int high)
     float *similarity[2];
     srand(7);
     for (size_t i = 0; i < n * s->D; i++)
-        target[i] = (float)(low + rand() % (high - low + 1));
+        target[i] = (float)(low + rand() % (high - low + 1)) / HF_MATCH_UNIT;
     for (size_t i = 0; i < 2 * n * s->D; i++)
-        refs[i] = (float)(low + rand() % (high - low + 1));
+        refs[i] = (float)(low + rand() % (high - low + 1)) / HF_MATCH_UNIT;
     for (int i = 0; i < s->h * tiles * 2; i++)
         shift[i] = rand() % 9 - 4;
     for (int b = 0; b < 2; b++) {
@@ -79,7 +84,10 @@ Test(match_context, cpu_gives_the_lists_of_ref)
         { 4, 41, 16, 5, 12 }, { 20, 33, 64, 5, 6 },
     };
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+        {
         compare(&shapes[i], -3, 3);
+        compare(&shapes[i], -127, 127); /* the whole range of a byte */
+    }
 }
 
 Test(match_context, cpu_breaks_the_ties_of_ref)
@@ -98,7 +106,7 @@ Test(match_context, all_equal_features_list_the_window_from_its_first_cell)
     float target[H * W], refs[2 * H * W], similarity[H * W * K];
     int32_t index[H * W * K], shift[H * 2] = { 0 };
     for (int i = 0; i < H * W; i++)
-        target[i] = refs[i] = refs[H * W + i] = 1;
+        target[i] = refs[i] = refs[H * W + i] = 0.25f;
     hf_backend *be = open_backend("cpu");
     run(be, index, similarity, target, refs, shift, &(shape){ H, W, 1, K, 1 });
     hf_backend_close(&be);
@@ -111,7 +119,7 @@ Test(match_context, all_equal_features_list_the_window_from_its_first_cell)
 
 Test(match_context, slots_beyond_the_window_stay_empty)
 {
-    float target[1] = { 1 }, refs[2] = { 1, 0.5f }, similarity[5];
+    float target[1] = { 0.25f }, refs[2] = { 0.25f, 0.125f }, similarity[5];
     int32_t index[5], shift[2] = { 0 };
     hf_backend *be = open_backend("cpu");
     run(be, index, similarity, target, refs, shift, &(shape){ 1, 1, 1, 5, 12 });
@@ -124,17 +132,18 @@ Test(match_context, slots_beyond_the_window_stay_empty)
 
 Test(match_context, parameters_outside_their_ranges_are_refused)
 {
-    float one[1] = { 1 }, similarity[1];
+    uint8_t byte[4] = { 128, 128, 128, 128 };
+    float similarity[1];
     int32_t index[1];
     hf_tensor i = hf_tensor_view(index, HF_I32, 3, 1, 1, 1), s = hf_tensor_view(similarity, HF_F32, 3, 1, 1, 1);
-    hf_tensor t = hf_tensor_view(one, HF_F32, 3, 1, 1, 1);
+    hf_tensor t = hf_tensor_view(byte, HF_U8, 3, 1, 1, 4), q = hf_tensor_view(byte, HF_U8, 4, 1, 1, 1, 4);
     static const hf_match_context_params bad[] = {
         { .k = 0 }, { .k = HF_MATCH_MAX_K + 1 }, { .k = 1, .radius_cells = -1 }, { .k = 1, .reference = -1 },
     };
     for (int b = 0; b < 2; b++) {
         hf_backend *be = open_backend(b ? "cpu" : "ref");
         for (size_t n = 0; n < sizeof(bad) / sizeof(bad[0]); n++)
-            cr_assert_eq(be->ops.match_context(be, &i, &s, &t, &t, NULL, &bad[n], NULL), HF_EARG);
+            cr_assert_eq(be->ops.match_context(be, &i, &s, &t, &q, NULL, &bad[n], NULL), HF_EARG);
         hf_backend_close(&be);
     }
 }

@@ -5,7 +5,7 @@
 
 #include "propagate/refine.h"
 
-enum { W = 117, H = 70, S = 8, cw = 15, ch = 9, MAX_L = 5 };
+enum { W = 117, H = 70, S = 8, cw = 15, ch = 9, MAX_L = 5 }; /* cells of 8 px where a test does not say 4 */
 
 static uint8_t rgb[W * H * 3], drawn_rgb[W * H * 3], ids[W * H];
 static float soft[MAX_L * W * H], xy[W * H * 2], cover[W * H];
@@ -30,21 +30,26 @@ static void draw_disc(int L)
         }
 }
 
-/* Cells that say: everything came from (dx, dy) away, and vaguely what was drawn. */
-static hf_cells *make_cells(int L, float dx, float dy)
+/* Cells of s px that say: everything came from (dx, dy) away, and vaguely what was drawn. */
+static hf_cells *make_cells_of(int s, int L, float dx, float dy)
 {
     hf_cells *c;
-    cr_assert_eq(hf_cells_new(&c, ch, cw, S, L, NULL), HF_OK);
-    for (int i = 0; i < ch * cw; i++) {
-        int x = i % cw * S, y = i / cw * S;
+    cr_assert_eq(hf_cells_new(&c, (H + s - 1) / s, (W + s - 1) / s, s, L, NULL), HF_OK);
+    for (int i = 0; i < c->h * c->w; i++) {
+        int x = i % c->w * s, y = i / c->w * s;
         for (int l = 0; l < L; l++)
             c->labels[i * L + l] = 0.4f / (float)L;
         c->labels[i * L + ids[(y < H ? y : H - 1) * W + (x < W ? x : W - 1)]] += 0.6f;
-        c->xy[2 * i] = (float)x + 3.5f + dx;
-        c->xy[2 * i + 1] = (float)y + 3.5f + dy;
+        c->xy[2 * i] = (float)x + 0.5f * (float)s - 0.5f + dx;
+        c->xy[2 * i + 1] = (float)y + 0.5f * (float)s - 0.5f + dy;
         c->similarity[i] = 1;
     }
     return c;
+}
+
+static hf_cells *make_cells(int L, float dx, float dy)
+{
+    return make_cells_of(S, L, dx, dy);
 }
 
 static hf_refine *open_refine(void)
@@ -58,16 +63,17 @@ Test(refine, an_unchanged_frame_gives_back_mask_and_coordinates_exactly)
 {
     hf_refine *r = open_refine();
     paint(rgb, 0, 0);
-    for (int L = 1; L <= MAX_L; L++) {
+    for (int i = 0; i < 2 * MAX_L; i++) {
+        int L = 1 + i / 2;
         draw_disc(L);
-        hf_cells *cells = make_cells(L, 1.3f, -2.1f); /* votes that blended neighbours */
+        hf_cells *cells = make_cells_of(i % 2 ? 4 : 8, L, 1.3f, -2.1f); /* votes that blended neighbours */
         cr_assert_eq(hf_refine_run(r, soft, xy, cover, cells, rgb, &(hf_drawn){ rgb, ids }, NULL), HF_OK);
-        for (int i = 0; i < W * H; i++) {
+        for (int p = 0; p < W * H; p++) {
             for (int l = 0; l < L; l++)
-                cr_assert_eq(soft[l * W * H + i], l == ids[i] ? 1 : 0);
-            cr_assert_eq(xy[2 * i], (float)(i % W));
-            cr_assert_eq(xy[2 * i + 1], (float)(i / W));
-            cr_assert_eq(cover[i], 1);
+                cr_assert_eq(soft[l * W * H + p], l == ids[p] ? 1 : 0);
+            cr_assert_eq(xy[2 * p], (float)(p % W));
+            cr_assert_eq(xy[2 * p + 1], (float)(p / W));
+            cr_assert_eq(cover[p], 1);
         }
         hf_cells_free(&cells);
     }
@@ -80,7 +86,7 @@ Test(refine, coordinates_settle_on_the_true_motion)
     draw_disc(2);
     paint(drawn_rgb, 0, 0);
     paint(rgb, 5, -3);
-    hf_cells *cells = make_cells(2, 6.7f, -1.2f); /* about two pixels off */
+    hf_cells *cells = make_cells_of(4, 2, 6.7f, -1.2f); /* about two pixels off */
     cr_assert_eq(hf_refine_run(r, soft, xy, cover, cells, rgb, &(hf_drawn){ drawn_rgb, ids }, NULL), HF_OK);
     for (int y = 16; y < H - 16; y++)
         for (int x = 16; x < W - 16; x++) {

@@ -1,0 +1,103 @@
+/* match_context_vnni.c - the windowed matcher on AVX-512 VNNI.
+ *
+ * vpdpbusd multiplies 64 unsigned by 64 signed bytes and adds fours: one instruction is
+ * 16 candidates x 4 channels for one target. References stay unsigned (value + 128), so each sum
+ * is too large by 128 times the sum of the target's bytes, which is known beforehand.
+ * Compilers do not find this instruction from plain C in this layout, hence intrinsics.
+ */
+#include "propagate/match_tile.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+#include <immintrin.h>
+
+#define WANT __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
+
+bool hf_match_has_vnni(void)
+{
+    return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl");
+}
+
+/* Lanes [from, to) of 16. */
+static inline uint32_t lanes_between(int from, int to)
+{
+    from = hf_max_int(from, 0);
+    to = hf_min_int(to, HF_MATCH_LANES);
+    return from >= to ? 0 : ((1u << to) - 1) & ~((1u << from) - 1);
+}
+
+/* Those of 16 candidates that reach cell i's worst entry go into its list. */
+WANT static inline void offer(const hf_match_tile *t, int i, __m512i sums, uint32_t allowed, int k,
+                              int32_t first)
+{
+    float *similarity = t->similarity + i * k;
+    __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_set1_ps(HF_MATCH_SCALE));
+    uint32_t good = allowed & _mm512_cmp_ps_mask(value, _mm512_set1_ps(similarity[k - 1]), _CMP_GE_OQ);
+    if (!good)
+        return;
+    float values[HF_MATCH_LANES];
+    _mm512_storeu_ps(values, value);
+    for (; good; good &= good - 1) {
+        int lane = __builtin_ctz(good);
+        hf_match_insert(t->index + i * k, similarity, k, first + lane, values[lane]);
+    }
+}
+
+/* s: 8 targets against 16 candidates. Eight names, not an array: gcc 12 keeps an array in memory. */
+WANT static inline void dots_8x16(__m512i *s, const hf_match_tile *t, const uint8_t *row,
+                                  __mmask16 inside, int quads, int w)
+{
+    const int32_t *targets = (const int32_t *)(const void *)t->targets;
+    __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a, e = a, f = a, g = a, h = a;
+    for (int q = 0; q < quads; q++, targets += HF_MATCH_TILE, row += (size_t)w * 4) {
+        __m512i candidates = _mm512_maskz_loadu_epi32(inside, row);
+        a = _mm512_dpbusd_epi32(a, candidates, _mm512_set1_epi32(targets[0]));
+        b = _mm512_dpbusd_epi32(b, candidates, _mm512_set1_epi32(targets[1]));
+        c = _mm512_dpbusd_epi32(c, candidates, _mm512_set1_epi32(targets[2]));
+        d = _mm512_dpbusd_epi32(d, candidates, _mm512_set1_epi32(targets[3]));
+        e = _mm512_dpbusd_epi32(e, candidates, _mm512_set1_epi32(targets[4]));
+        f = _mm512_dpbusd_epi32(f, candidates, _mm512_set1_epi32(targets[5]));
+        g = _mm512_dpbusd_epi32(g, candidates, _mm512_set1_epi32(targets[6]));
+        h = _mm512_dpbusd_epi32(h, candidates, _mm512_set1_epi32(targets[7]));
+    }
+    s[0] = a, s[1] = b, s[2] = c, s[3] = d, s[4] = e, s[5] = f, s[6] = g, s[7] = h;
+    for (int i = 0; i < HF_MATCH_TILE; i++)
+        s[i] = _mm512_sub_epi32(s[i], _mm512_set1_epi32(128 * t->target_sum[i]));
+}
+
+WANT void hf_match_tile_vnni(const hf_match_tile *t, const uint8_t *reference, int h, int w, int quads,
+                             const hf_match_context_params *p)
+{
+    int r = p->radius_cells;
+    int begin = hf_max_int(0, t->cx - r), end = hf_min_int(w, t->cx + t->n + r);
+
+    /* From the centre row outwards: good matches come early and spare later ones the list. */
+    for (int i = 0; i <= 2 * r; i++) {
+        int v = t->cy + (i % 2 ? (i + 1) / 2 : -i / 2);
+        if (v < 0 || v >= h)
+            continue;
+        int32_t base = (int32_t)(((int64_t)p->reference * h + v) * w);
+        for (int u = begin; u < end; u += HF_MATCH_LANES) {
+            const uint8_t *row = reference + ((size_t)v * quads * w + u) * 4;
+            __mmask16 inside = (__mmask16)lanes_between(0, w - u); /* no read past the row */
+            __m512i s[HF_MATCH_TILE];
+            dots_8x16(s, t, row, inside, quads, w);
+            for (int n = 0; n < t->n; n++)
+                offer(t, n, s[n], lanes_between(t->cx + n - r - u, t->cx + n + r + 1 - u) & inside,
+                      p->k, base + u);
+        }
+    }
+}
+
+#else
+
+bool hf_match_has_vnni(void) { return false; }
+
+void hf_match_tile_vnni(const hf_match_tile *t, const uint8_t *reference, int h, int w, int quads,
+                        const hf_match_context_params *p)
+{
+    (void)t, (void)reference, (void)h, (void)w, (void)quads, (void)p;
+}
+
+#endif
