@@ -162,7 +162,7 @@ static void load_targets(hf_match_tile *t, const uint8_t *target, int P)
     }
 }
 
-int hf_cpu_match_context(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+int hf_match_context_run(bool vnni, hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
                          const hf_tensor *target, const hf_tensor *reference,
                          const hf_tensor *shift, const hf_match_context_params *p, hf_error *err)
 {
@@ -174,7 +174,6 @@ int hf_cpu_match_context(hf_backend *be, const hf_tensor *index, const hf_tensor
         return hf_ref_match_context(be, index, similarity, target, reference, shift, p, err);
     int tiles = (w + HF_MATCH_TILE - 1) / HF_MATCH_TILE;
     const int32_t *move = shift ? shift->data : NULL;
-    bool vnni = hf_match_has_vnni();
 
 #pragma omp parallel for schedule(dynamic, 1)
     for (int y = 0; y < h; y++)
@@ -195,4 +194,11 @@ int hf_cpu_match_context(hf_backend *be, const hf_tensor *index, const hf_tensor
             match_tile(&t, reference->data, h, w, P / 4, p);
     }
     return HF_OK;
+}
+
+int hf_cpu_match_context(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                         const hf_tensor *target, const hf_tensor *reference,
+                         const hf_tensor *shift, const hf_match_context_params *p, hf_error *err)
+{
+    return hf_match_context_run(hf_match_has_vnni(), be, index, similarity, target, reference, shift, p, err);
 }

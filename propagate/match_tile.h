@@ -45,4 +45,10 @@ bool hf_match_has_vnni(void);
 void hf_match_tile_vnni(const hf_match_tile *tile, const uint8_t *reference, int h, int w, int quads,
                         const hf_match_context_params *params);
 
+/* hf_cpu_match_context with the version named; vnni only where hf_match_has_vnni. For tests, which
+ * must see the plain one on every machine. */
+int hf_match_context_run(bool vnni, hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                         const hf_tensor *target, const hf_tensor *reference, const hf_tensor *shift,
+                         const hf_match_context_params *params, hf_error *err);
+
 #endif

@@ -1,9 +1,17 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "propagate/match_context.h"
+#include "propagate/match_tile.h"
 
 typedef struct shape { int h, w, D, k, radius; } shape;
+
+/* cpu as on a processor that cannot multiply bytes. */
+static int plain_cpu(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity,
+                     const hf_tensor *target, const hf_tensor *reference, const hf_tensor *shift,
+                     const hf_match_context_params *p, hf_error *err)
+{
+    return hf_match_context_run(false, be, index, similarity, target, reference, shift, p, err);
+}
 
 static hf_backend *open_backend(const char *name)
 {
@@ -45,8 +53,8 @@ static void compare(const shape *s, int low, int high)
     int tiles = (s->w + HF_MATCH_TILE - 1) / HF_MATCH_TILE;
     float *target = malloc(n * s->D * sizeof(float)), *refs = malloc(2 * n * s->D * sizeof(float));
     int32_t *shift = malloc((size_t)s->h * tiles * 2 * sizeof(int32_t));
-    int32_t *index[2];
-    float *similarity[2];
+    int32_t *index[3];
+    float *similarity[3];
     srand(7);
     for (size_t i = 0; i < n * s->D; i++)
         target[i] = (float)(low + rand() % (high - low + 1)) / HF_MATCH_UNIT;
@@ -54,8 +62,10 @@ static void compare(const shape *s, int low, int high)
         refs[i] = (float)(low + rand() % (high - low + 1)) / HF_MATCH_UNIT;
     for (int i = 0; i < s->h * tiles * 2; i++)
         shift[i] = rand() % 9 - 4;
-    for (int b = 0; b < 2; b++) {
+    for (int b = 0; b < 3; b++) {
         hf_backend *be = open_backend(b ? "cpu" : "ref");
+        if (b == 2)
+            be->ops.match_context = plain_cpu;
         index[b] = malloc(n * s->k * sizeof(int32_t));
         similarity[b] = malloc(n * s->k * sizeof(float));
         run(be, index[b], similarity[b], target, refs, shift, s);
@@ -65,8 +75,10 @@ static void compare(const shape *s, int low, int high)
         cr_assert_eq(index[0][i], index[1][i], "%dx%d D %d k %d r %d: slot %zu is %d on ref, %d on cpu",
                      s->h, s->w, s->D, s->k, s->radius, i, index[0][i], index[1][i]);
         cr_assert_eq(similarity[0][i], similarity[1][i]);
+        cr_assert_eq(index[0][i], index[2][i], "slot %zu of the plain version", i);
+        cr_assert_eq(similarity[0][i], similarity[2][i]);
     }
-    for (int b = 0; b < 2; b++) {
+    for (int b = 0; b < 3; b++) {
         free(index[b]);
         free(similarity[b]);
     }
