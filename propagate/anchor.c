@@ -11,17 +11,16 @@
 #include "propagate/register.h"
 
 #define FLOW_REACH_PX 4
-#define ANCHOR_REACH_PX 4
+#define VOTE_REACH_PX 4    /* a vote is right to half a cell */
+#define CARRIED_REACH_PX 2 /* a coordinate that was carried here, to a pixel */
 #define MAX_TRUST 0.9f
 /* Residual, as a part of the texture, at which trust has fallen to a half. */
-#define HALF_RESIDUAL tune_res
+#define HALF_RESIDUAL 0.3f
 /* Distance of the two ways' ends, in pixels, at which trust has fallen to a half. */
 #define HALF_DISTANCE_PX 2.0f
 #define LEAST_TRUST 0.1f   /* below, the drawn frame has no say in the coordinate */
 #define FLOW_RESIDUAL 0.2f /* of the texture: above, the frame before has no say */
 #define NO_TEXTURE 2.0f    /* lightness steps of noise that are no texture */
-
-static float tune_res = 0.3f;
 
 struct hf_anchor {
     int       W, H, h, w, stride_px, fine_px;
@@ -57,7 +56,6 @@ int hf_anchor_open(hf_anchor **out, int width, int height, int stride_px, int fi
     hf_anchor *a = calloc(1, sizeof(*a));
     int rc = HF_OK;
 
-    if (getenv("T_RES")) tune_res = atof(getenv("T_RES"));
     *out = NULL;
     if (!a)
         return hf_fail(err, HF_ENOMEM, "anchor: out of memory");
@@ -139,12 +137,12 @@ static void look_back(const hf_anchor *a, float px, float py, float *xy)
     xy[1] = py + (sum > 0 ? my / sum : dy);
 }
 
-static place find_drawn(const hf_anchor *a, int x, int y, const float *xy)
+static place find_drawn(const hf_anchor *a, int x, int y, const float *xy, int reach)
 {
     int s = a->stride_px;
     hf_block b = hf_block_at(a->now, a->drawn, x * s, y * s, s);
     place p;
-    p.residual = hf_block_search(&b, ANCHOR_REACH_PX, (int)lrintf(xy[0] - centre_of(a, x)),
+    p.residual = hf_block_search(&b, reach, (int)lrintf(xy[0] - centre_of(a, x)),
                                  (int)lrintf(xy[1] - centre_of(a, y)), p.move);
     return p;
 }
@@ -189,12 +187,12 @@ static void anchor_cell(const hf_anchor *a, hf_cells *cells, hf_cells *fine, int
     hf_block block = hf_block_at(a->now, a->drawn, x * s, y * s, s);
     float texture = hf_block_texture(&block) + NO_TEXTURE;
     bool flows = false;
-    place best = find_drawn(a, x, y, xy);
+    place best = find_drawn(a, x, y, xy, VOTE_REACH_PX);
 
     if (a->has_last) {
         flows = find_flow(a, x, y, guess, flow) < FLOW_RESIDUAL * texture;
         look_back(a, centre_of(a, x) + flow[0], centre_of(a, y) + flow[1], carried);
-        place p = find_drawn(a, x, y, carried);
+        place p = find_drawn(a, x, y, carried, CARRIED_REACH_PX);
         agreement = halving(hypotf(p.move[0] - best.move[0], p.move[1] - best.move[1]) / HALF_DISTANCE_PX);
         if (flows && p.residual <= best.residual)
             best = p;

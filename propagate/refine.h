@@ -42,7 +42,7 @@ int64_t hf_refine_bytes(int width, int height, int n_cells);
  *   cover  f32 [H,W]    out: 0..1, how well the coordinate explains the pixel
  *   rgb    u8  [H,W,3]  the frame that cells belongs to
  *
- * cells: of a stride of 4 px or more. Returns HF_EARG if they do not fit the picture or have more
+ * cells: of a stride of 2 px, or of 4 or more. Returns HF_EARG if they do not fit the picture or have more
  * labels than max_labels; every id that was drawn is below their n_labels.
  */
 int hf_refine_run(hf_refine *refine, float *soft, float *xy, float *cover, const hf_cells *cells,

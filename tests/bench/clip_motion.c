@@ -118,7 +118,7 @@ int main(void)
         return 1;
     printf("synthetic clip, %d x %d, %d frames, model classic\n", W, H, SCENE_FRAMES);
     int rc = run(s, HF_MATCH_CONTEXT, "context", &err);
-    if (rc >= 0 && !getenv("CTX"))
+    if (rc >= 0)
         rc = run(s, HF_MATCH_FIRST, "first", &err);
     if (rc < 0)
         fprintf(stderr, "clip_motion: %s\n", err.text);
