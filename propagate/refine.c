@@ -73,7 +73,7 @@ int hf_refine_open(hf_refine **out, int width, int height, int max_labels,
     r->blocks = malloc((size_t)r->bh * r->bw * sizeof(float));
     r->winner = malloc((size_t)width * height);
     r->columns = malloc((size_t)width * sizeof(*r->columns));
-    r->cell_winner = malloc((size_t)r->bh * r->bw);
+    r->cell_winner = malloc((size_t)r->bh * r->bw); /* finer cells than blocks are joined */
     if ((rc = hf_cells_new(&r->joined, (height + JOINED_PX - 1) / JOINED_PX,
                            (width + JOINED_PX - 1) / JOINED_PX, JOINED_PX, 1, err)) < 0)
         goto end;
@@ -320,7 +320,9 @@ int hf_refine_run(hf_refine *r, float *soft, float *xy, float *cover, const hf_c
     int L = cells->n_labels, s = cells->stride_px, rc;
     hf_settled settled;
 
-    if (L > r->max_labels || (s < HF_GUIDE_BLOCK && s != 2) || cells->h != (r->H + s - 1) / s ||
+    /* Cells finer than a block (of a small frame that was enlarged) are joined, or nothing holds them. */
+    if (L > r->max_labels || s < 1 || (s < HF_GUIDE_BLOCK && JOINED_PX % s != 0) ||
+        cells->h != (r->H + s - 1) / s ||
         cells->w != (r->W + s - 1) / s)
         return hf_fail(err, HF_EARG, "refine: %d x %d cells of %d px with %d labels do not fit "
                        "%d x %d pixels with up to %d labels", cells->h, cells->w, s, L, r->W, r->H,

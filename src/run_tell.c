@@ -119,7 +119,7 @@ static json_t *frame_json(const hf_job *job)
                      (double)job->mean_cover);
 }
 
-/* Warn when something begins to go wrong, not on every frame of it. */
+/* Warn when something goes wrong for the first time, not on every frame of it. */
 static void warn_of_frame(hf_run *run, const hf_job *job)
 {
     int64_t frame = job->frame->index;
@@ -127,11 +127,9 @@ static void warn_of_frame(hf_run *run, const hf_job *job)
         return;
     for (int i = 0; i < job->n_ids; i++) {
         int id = job->used[i];
-        if (job->area_px[id] > 0) {
-            run->is_lost[id] = 0;
-        } else if (run->last_area_px[id] > 0 && !run->is_lost[id]) {
-            run->is_lost[id] = 1;
-            hf_report_warn(run->report, frame, "object %d is lost (it is back if a later frame shows it)", id);
+        if (job->area_px[id] == 0 && run->last_area_px[id] > 0 && !run->is_lost[id]) {
+            run->is_lost[id] = 1; /* told once: behind an occluder it may come and go */
+            hf_report_warn(run->report, frame, "object %d is lost; the area in later frames tells whether it is back", id);
         }
         run->last_area_px[id] = job->area_px[id];
     }
