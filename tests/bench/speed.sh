@@ -15,6 +15,8 @@ trap 'rm -rf "$dir"' EXIT
 ffmpeg -v error -stream_loop -1 -i samples/clip.mp4 -frames:v $frames -vf scale=854:480:flags=bicubic,setsar=1 \
     -c:v libx264 -preset veryfast -crf 18 "$dir/clip.mp4"
 
+ffmpeg -v error -i samples/clip_mask.png -vf "format=rgb24,format=gray,lutyuv=y='if(gt(val,0),255,0)'" "$dir/one.png"
+
 seconds() { # seconds COMMAND...: wall time of the median of three runs
     for run in 1 2 3; do
         /usr/bin/time -f %e "$@" 2> "$dir/time" > /dev/null || { cat "$dir/time" >&2; exit 1; }
@@ -29,8 +31,9 @@ row() { # row NAME COMMAND...
 }
 echo "$frames frames, 854x480, $(nproc) processors"
 row "ffmpeg: decode, libx264 veryfast crf 18" ffmpeg -v error -y -i "$dir/clip.mp4" -c:v libx264 -preset veryfast -crf 18 "$dir/a.mp4"
-set -- "$dir/clip.mp4" --mask samples/clip_mask.png --mask-fit scale -y -q --progress none
-row "hfprop --match context, overlay" "$hfprop" "$@" --match context -o "$dir/b.mp4"
-row "hfprop --match context, masks folder only" "$hfprop" "$@" --match context --masks "$dir/masks"
-frames=30
-row "hfprop --match first, overlay (30 frames)" "$hfprop" "$@" --match first --to 29 -o "$dir/c.mp4"
+set -- "$dir/clip.mp4" --mask-fit scale -y -q --progress none
+row "hfprop, 1 object, overlay" "$hfprop" "$@" --mask "$dir/one.png" -o "$dir/b.mp4"
+row "hfprop, 4 objects, overlay" "$hfprop" "$@" --mask samples/clip_mask.png -o "$dir/b.mp4"
+row "hfprop, 1 object, edit" "$hfprop" "$@" --edit samples/clip_edit.png -o "$dir/b.mp4"
+frames=20
+row "hfprop --match first, 1 object (20 frames)" "$hfprop" "$@" --mask "$dir/one.png" --match first --to 19 -o "$dir/c.mp4"
