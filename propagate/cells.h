@@ -37,4 +37,14 @@ int  hf_cells_new(hf_cells **out, int h, int w, int stride_px, int n_labels, hf_
 int hf_cells_write(const hf_cells *cells, FILE *file, const char *path, hf_error *err);
 int hf_cells_read(hf_cells *cells, FILE *file, const char *path, hf_error *err);
 
+/* The strongest of the L labels of one cell; the lowest of equal ones. */
+static inline int hf_cells_best_label(const float *labels, int L)
+{
+    int best = 0;
+    for (int l = 1; l < L; l++)
+        if (labels[l] > labels[best])
+            best = l;
+    return best;
+}
+
 #endif

@@ -83,15 +83,6 @@ static int match_all(hf_context *c, hf_error *err)
     return rc;
 }
 
-static int best_label(const float *labels, int L)
-{
-    int best = 0;
-    for (int l = 1; l < L; l++)
-        if (labels[l] > labels[best])
-            best = l;
-    return best;
-}
-
 /* The k matches of one cell vote. The coordinate is taken from votes for the winning label,
  * so that label and coordinate agree along an object's edge. */
 static void vote(const hf_context *c, hf_cells *out, int cell)
@@ -111,7 +102,7 @@ static void vote(const hf_context *c, hf_cells *out, int cell)
         for (int i = 0; i < c->L; i++)
             labels[i] += weight[j] * l[i];
     }
-    int best = best_label(labels, c->L);
+    int best = hf_cells_best_label(labels, c->L);
     float x = 0, y = 0, sum = 0;
     for (int j = 0; j < n; j++) {
         const hf_context_reference *r = &c->refs[index[j] / c->n_cells];

@@ -124,7 +124,8 @@ int hf_context_take_labels(hf_context *c, int n_labels, hf_error *err)
 int64_t hf_context_bytes(const hf_model *model, int width, int height, const hf_context_params *p,
                          int n_labels)
 {
-    int stride_px = model->stride_px, fine_px = stride_px / HF_FINE_RATIO, P = HF_MATCH_PAD(model->n_channels);
+    int stride_px = model->stride_px, fine_px = stride_px / HF_FINE_RATIO;
+    int P = HF_MATCH_PAD(model->n_channels);
     int64_t cells = (int64_t)cells_of(height, stride_px) * cells_of(width, stride_px);
     int64_t fine = (int64_t)cells_of(height, fine_px) * cells_of(width, fine_px);
     int64_t labels_xy = 4 * (n_labels + 2);
