@@ -22,12 +22,14 @@ static int is_object(int x, int y, int t)
 
 static uint8_t ground_at(int x, int y)
 {
-    return (uint8_t)lrint(90 + 30 * sin(0.71 * x + 0.33 * y) + 25 * cos(0.52 * y - 0.37 * x) + 20 * sin(0.013 * x * y));
+    return (uint8_t)lrint(90 + 30 * sin(0.71 * x + 0.33 * y) + 25 * cos(0.52 * y - 0.37 * x) +
+                          20 * sin(0.013 * x * y));
 }
 
 static uint8_t object_at(int x, int y)
 {
-    return (uint8_t)lrint(160 + 35 * sin(0.58 * x - 0.66 * y) + 30 * cos(0.83 * y + 0.29 * x) + 20 * sin(0.021 * x * y));
+    return (uint8_t)lrint(160 + 35 * sin(0.58 * x - 0.66 * y) + 30 * cos(0.83 * y + 0.29 * x) +
+                          20 * sin(0.021 * x * y));
 }
 
 static void paint(uint8_t *rgb, uint8_t *ids, int t)
