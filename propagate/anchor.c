@@ -105,16 +105,14 @@ void hf_anchor_seed(hf_anchor *a, const uint8_t *rgb, const uint8_t *ids)
 /* Motion of a block to the frame before: from rest, or from where the most similar cell lies. */
 static float find_flow(const hf_anchor *a, int x, int y, int guess, float *flow)
 {
-    int s = a->stride_px;
+    int s = a->stride_px, dx = 0, dy = 0;
     hf_block b = hf_block_at(a->now, a->last, x * s, y * s, s);
-    float other[2], residual = hf_block_search(&b, FLOW_REACH_PX, 0, 0, flow);
-    if (guess < 0 || guess == y * a->w + x || residual < 1)
-        return residual;
-    float r = hf_block_search(&b, FLOW_REACH_PX, (guess % a->w - x) * s, (guess / a->w - y) * s, other);
-    if (r >= residual)
-        return residual;
-    flow[0] = other[0], flow[1] = other[1];
-    return r;
+    if (guess >= 0) {
+        int gx = (guess % a->w - x) * s, gy = (guess / a->w - y) * s;
+        if (hf_block_difference(&b, gx, gy) < hf_block_difference(&b, 0, 0))
+            dx = gx, dy = gy;
+    }
+    return hf_block_search(&b, FLOW_REACH_PX, dx, dy, flow);
 }
 
 /* The coordinate that the frame before had at a place: the bilinear mean of those of the four

@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "src/simd.h"
 
@@ -12,6 +15,8 @@
 #define MAX_PATCH 64
 /* A longer way from the wish must pay: lightness steps per pixel of the patch and pixel of way. */
 #define WAY_COST 0.05f
+/* Lightness steps a pixel, the noise of a codec: a wish that is as good is a pixel off at most. */
+#define AT_HOME 1.5f
 
 static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
 
@@ -77,15 +82,31 @@ static inline __attribute__((always_inline)) int difference(const uint8_t *a, co
     return sum;
 }
 
+/* Differences at n moves one pixel apart. */
 HF_CLONES
-static int difference_16(const uint8_t *a, const uint8_t *b, int pitch)
+static void differences(int *sums, int n, const uint8_t *a, const uint8_t *b, int pitch, int size)
 {
-    return difference(a, b, pitch, 16);
-}
-
-static int patch_difference(const uint8_t *a, const uint8_t *b, int pitch, int size)
-{
-    return size == 16 ? difference_16(a, b, pitch) : difference(a, b, pitch, size);
+#ifdef __SSE2__ /* part of every x86-64 */
+    if (size == 16) { /* the patch of an 8 px block, by far the most frequent */
+        __m128i rows[16];
+        for (int y = 0; y < 16; y++)
+            rows[y] = _mm_loadu_si128((const __m128i *)(a + (ptrdiff_t)y * pitch));
+        for (int i = 0; i < n; i++, b++) {
+            __m128i sum = _mm_setzero_si128(), odd = _mm_setzero_si128();
+#pragma GCC unroll 8
+            for (int y = 0; y < 16; y += 2) {
+                const uint8_t *row = b + (ptrdiff_t)y * pitch;
+                sum = _mm_add_epi32(sum, _mm_sad_epu8(rows[y], _mm_loadu_si128((const __m128i *)row)));
+                odd = _mm_add_epi32(odd, _mm_sad_epu8(rows[y + 1], _mm_loadu_si128((const __m128i *)(row + pitch))));
+            }
+            sum = _mm_add_epi32(sum, odd);
+            sums[i] = _mm_cvtsi128_si32(sum) + _mm_extract_epi16(sum, 4); /* each half is below 2^16 */
+        }
+        return;
+    }
+#endif
+    for (int i = 0; i < n; i++)
+        sums[i] = difference(a, b + i, pitch, size);
 }
 
 /* Where between its neighbours the smallest of three equally spaced costs lies, -0.5..0.5. */
@@ -110,31 +131,58 @@ hf_block hf_block_at(const hf_light *frame, const hf_light *other, int x, int y,
 
 int hf_block_difference(const hf_block *b, int dx, int dy)
 {
+    int sum;
     dx = clamp(dx, b->low_x, b->high_x);
     dy = clamp(dy, b->low_y, b->high_y);
-    return patch_difference(b->frame, b->other + (ptrdiff_t)dy * b->pitch + dx, b->pitch, b->size);
+    differences(&sum, 1, b->frame, b->other + (ptrdiff_t)dy * b->pitch + dx, b->pitch, b->size);
+    return sum;
+}
+
+#define MAX_SIDE (2 * HF_REGISTER_MAX_REACH + 3)
+
+/* Differences of a row of n moves that begins at (dx, dy); outside the bordered picture those of its edge. */
+static void row_of_differences(const hf_block *b, int *sums, int n, int dx, int dy)
+{
+    dy = clamp(dy, b->low_y, b->high_y);
+    if (dx >= b->low_x && dx + n - 1 <= b->high_x) {
+        differences(sums, n, b->frame, b->other + (ptrdiff_t)dy * b->pitch + dx, b->pitch, b->size);
+        return;
+    }
+    for (int i = 0; i < n; i++)
+        sums[i] = hf_block_difference(b, dx + i, dy);
 }
 
 float hf_block_search(const hf_block *b, int reach, int cx, int cy, float *move)
 {
-    int best_x = cx, best_y = cy, best = hf_block_difference(b, cx, cy);
-    float best_cost = (float)best, way = WAY_COST * (float)(b->size * b->size);
-    for (int dy = -reach; dy <= reach && best > 0; dy++)
+    int sums[MAX_SIDE * MAX_SIDE], best = hf_block_difference(b, cx, cy);
+    float scale = 1.0f / (float)(b->size * b->size), way = WAY_COST / scale, best_cost = (float)best;
+
+    move[0] = (float)cx;
+    move[1] = (float)cy;
+    if (best == 0)
+        return 0;
+    if ((float)best * scale < AT_HOME && reach > 1)
+        reach = 1;
+    /* One move more on each side than may win, for the parabola. */
+    int side = 2 * reach + 3, middle = (side + 1) * (reach + 1), at = middle;
+    for (int y = 0; y < side; y++)
+        row_of_differences(b, sums + y * side, side, cx - reach - 1, cy - reach - 1 + y);
+    for (int dy = -reach; dy <= reach; dy++)
         for (int dx = -reach; dx <= reach; dx++) {
-            int sum = hf_block_difference(b, cx + dx, cy + dy);
-            float cost = (float)sum + way * sqrtf((float)(dx * dx + dy * dy));
+            int i = middle + dy * side + dx;
+            if ((float)sums[i] >= best_cost)
+                continue;
+            float cost = (float)sums[i] + way * sqrtf((float)(dx * dx + dy * dy));
             if (cost < best_cost)
-                best_cost = cost, best = sum, best_x = cx + dx, best_y = cy + dy;
+                best_cost = cost, best = sums[i], at = i;
         }
-    move[0] = (float)best_x;
-    move[1] = (float)best_y;
+    move[0] += (float)(at % side - (reach + 1));
+    move[1] += (float)(at / side - (reach + 1));
     if (best > 0) {
-        move[0] += parabola(hf_block_difference(b, best_x - 1, best_y), best,
-                            hf_block_difference(b, best_x + 1, best_y));
-        move[1] += parabola(hf_block_difference(b, best_x, best_y - 1), best,
-                            hf_block_difference(b, best_x, best_y + 1));
+        move[0] += parabola(sums[at - 1], best, sums[at + 1]);
+        move[1] += parabola(sums[at - side], best, sums[at + side]);
     }
-    return (float)best / (float)(b->size * b->size);
+    return (float)best * scale;
 }
 
 float hf_block_texture(const hf_block *b)
