@@ -44,6 +44,9 @@ static float centre_of(const hf_anchor *a, int cell) { return ((float)cell + 0.5
 
 static float halving(float x) { return 1 / (1 + x * x); }
 
+/* How well a block fits where it was laid, by its own texture: 1 for no residual. */
+static float fit_of(float residual, float texture) { return halving(residual / (HALF_RESIDUAL * texture)); }
+
 int64_t hf_anchor_bytes(int width, int height, int stride_px)
 {
     int64_t n_cells = (int64_t)cells_of(width, stride_px) * cells_of(height, stride_px);
@@ -191,11 +194,14 @@ static void anchor_cell(const hf_anchor *a, hf_cells *cells, hf_cells *fine, int
         flows = find_flow(a, x, y, guess, flow) < FLOW_RESIDUAL * texture;
         look_back(a, centre_of(a, x) + flow[0], centre_of(a, y) + flow[1], carried);
         place p = find_drawn(a, x, y, carried, CARRIED_REACH_PX);
+        /* A way that ends where nothing looks like the block is no reason to doubt the other. */
+        float doubt = fit_of(fmaxf(p.residual, best.residual), texture);
         agreement = halving(hypotf(p.move[0] - best.move[0], p.move[1] - best.move[1]) / HALF_DISTANCE_PX);
+        agreement = 1 - doubt * (1 - agreement);
         if (flows && p.residual <= best.residual)
             best = p;
     }
-    float trust = MAX_TRUST * agreement * halving(best.residual / (HALF_RESIDUAL * texture));
+    float trust = MAX_TRUST * agreement * fit_of(best.residual, texture);
     if (trust > LEAST_TRUST) {
         xy[0] = centre_of(a, x) + best.move[0];
         xy[1] = centre_of(a, y) + best.move[1];

@@ -2,8 +2,12 @@
 #include "propagate/cells.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define CHUNK_BYTES 4096 /* on the stack: nothing is allocated while frames go by */
 
 int hf_cells_new(hf_cells **out, int h, int w, int stride_px, int n_labels, hf_error *err)
 {
@@ -38,22 +42,68 @@ void hf_cells_free(hf_cells **cells)
     *cells = NULL;
 }
 
+/* Values low..high as bytes, rounded to the nearest of 256 steps. */
+static bool write_bytes(const float *values, size_t n, float low, float high, FILE *file)
+{
+    uint8_t bytes[CHUNK_BYTES];
+    float scale = 255 / (high - low);
+    for (size_t i = 0; i < n; i += CHUNK_BYTES) {
+        size_t m = n - i < CHUNK_BYTES ? n - i : CHUNK_BYTES;
+        for (size_t j = 0; j < m; j++)
+            bytes[j] = (uint8_t)lrintf(scale * (fminf(fmaxf(values[i + j], low), high) - low));
+        if (fwrite(bytes, 1, m, file) != m)
+            return false;
+    }
+    return true;
+}
+
+static bool read_bytes(float *values, size_t n, float low, float high, FILE *file)
+{
+    uint8_t bytes[CHUNK_BYTES];
+    float step = (high - low) / 255;
+    for (size_t i = 0; i < n; i += CHUNK_BYTES) {
+        size_t m = n - i < CHUNK_BYTES ? n - i : CHUNK_BYTES;
+        if (fread(bytes, 1, m, file) != m)
+            return false;
+        for (size_t j = 0; j < m; j++)
+            values[i + j] = low + step * (float)bytes[j];
+    }
+    return true;
+}
+
 int hf_cells_write(const hf_cells *c, FILE *file, const char *path, hf_error *err)
 {
-    size_t n = (size_t)c->h * c->w, labels = n * c->n_labels;
-    if (fwrite(c->labels, sizeof(float), labels, file) != labels ||
-        fwrite(c->xy, sizeof(float), 2 * n, file) != 2 * n ||
-        fwrite(c->similarity, sizeof(float), n, file) != n)
+    size_t n = (size_t)c->h * c->w;
+    if (fwrite(c->xy, sizeof(float), 2 * n, file) != 2 * n ||
+        !write_bytes(c->similarity, n, -1, 1, file) ||
+        !write_bytes(c->labels, n * c->n_labels, 0, 1, file))
         return hf_fail(err, HF_EIO, "%s: cells not written: %s", path, strerror(errno));
     return HF_OK;
 }
 
+/* Rounded labels sum to 1 only roughly. */
+static bool scale_labels(hf_cells *c)
+{
+    for (size_t cell = 0; cell < (size_t)c->h * c->w; cell++) {
+        float *labels = c->labels + cell * c->n_labels, sum = 0;
+        for (int l = 0; l < c->n_labels; l++)
+            sum += labels[l];
+        if (!(sum > 0))
+            return false;
+        for (int l = 0; l < c->n_labels; l++)
+            labels[l] /= sum;
+    }
+    return true;
+}
+
 int hf_cells_read(hf_cells *c, FILE *file, const char *path, hf_error *err)
 {
-    size_t n = (size_t)c->h * c->w, labels = n * c->n_labels;
-    if (fread(c->labels, sizeof(float), labels, file) != labels ||
-        fread(c->xy, sizeof(float), 2 * n, file) != 2 * n ||
-        fread(c->similarity, sizeof(float), n, file) != n)
+    size_t n = (size_t)c->h * c->w;
+    if (fread(c->xy, sizeof(float), 2 * n, file) != 2 * n ||
+        !read_bytes(c->similarity, n, -1, 1, file) ||
+        !read_bytes(c->labels, n * c->n_labels, 0, 1, file))
         return hf_fail(err, HF_EFORMAT, "%s: ended inside the cells of a frame", path);
+    if (!scale_labels(c))
+        return hf_fail(err, HF_EFORMAT, "%s: a cell has no label, want labels that sum to 1", path);
     return HF_OK;
 }

@@ -64,15 +64,6 @@ static inline int difference(const uint8_t *a, const uint8_t *b)
     return sum;
 }
 
-static int best_label(const float *labels, int L)
-{
-    int best = 0;
-    for (int l = 1; l < L; l++)
-        if (labels[l] > labels[best])
-            best = l;
-    return best;
-}
-
 /* One candidate's say. */
 typedef struct ballot {
     float  weight;     /* of the match, later of the candidate */
@@ -124,7 +115,7 @@ static void count(hf_cells *out, size_t cell, const ballot *ballots, int n, cons
         for (int j = 0; j < L; j++)
             labels[j] += ballots[i].weight * l[j];
     }
-    int best = best_label(labels, L);
+    int best = hf_cells_best_label(labels, L);
     for (int i = 0; i < n; i++) {
         const hf_fine_reference *r = &refs[ballots[i].reference];
         float share = ballots[i].weight * (r->labels[ballots[i].cell * L + best] + 1e-3f);
@@ -140,7 +131,7 @@ static void count(hf_cells *out, size_t cell, const ballot *ballots, int n, cons
 static int in_doubt(const hf_fine_matches *m, int cy, int cx, int L)
 {
     float sure = SURE;
-    int own = best_label(m->labels + ((size_t)cy * m->w + cx) * L, L);
+    int own = hf_cells_best_label(m->labels + ((size_t)cy * m->w + cx) * L, L);
     for (int v = cy - 1; v <= cy + 1; v++)
         for (int u = cx - 1; u <= cx + 1; u++)
             if (v >= 0 && v < m->h && u >= 0 && u < m->w &&

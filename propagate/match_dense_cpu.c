@@ -57,7 +57,8 @@ static void fill_gram(const plan *pl, int cell, int n, int64_t at)
 }
 
 /* Rounding of a float dot product of unit vectors grows like a random walk of D steps of half a
- * unit in the last place; the constant covers the few sums after it. Measured: below half of this. */
+ * unit in the last place; the constant covers the few sums after it. A bound too small would lose
+ * matches that test_match_dense compares with those of every pair. */
 static float gram_epsilon(int D)
 {
     return (8 + sqrtf((float)D)) * 0x1p-24f;

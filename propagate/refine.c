@@ -15,11 +15,14 @@
 
 #include "propagate/guide.h"
 #include "propagate/settle.h"
+#include "propagate/smooth.h"
 
 #define JOINED_PX 8
 #define SETTLE_REACH_PX 4
 /* Lightness difference, of 255, at which cover has fallen to a half. */
 #define HALF_COVER 24.0f
+/* ... and at which a block's say in the moves around it has fallen to a half. */
+#define HALF_SAY 8.0f
 
 /* Where the cells on both sides of each column (or row) are, and the share of the second. */
 typedef struct between {
@@ -38,6 +41,8 @@ struct hf_refine {
     between   *columns; /* [W] */
     hf_cells  *joined;      /* cells of 8 px, for coordinates; its labels are not used */
     uint8_t   *cell_winner; /* [h,w] of the cells that coordinates are made from */
+    float     *trust;       /* [h,w] of their moves */
+    float     *smooth;      /* [h,w,2] */
 };
 
 static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
@@ -47,7 +52,7 @@ int64_t hf_refine_bytes(int width, int height, int n_cells)
     int64_t bh = (height + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK;
     int64_t bw = (width + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK;
     int64_t joined = (int64_t)((height + JOINED_PX - 1) / JOINED_PX) * ((width + JOINED_PX - 1) / JOINED_PX);
-    return (int64_t)sizeof(hf_refine) + 5 * bh * bw + (int64_t)width * height + 16 * joined +
+    return (int64_t)sizeof(hf_refine) + 17 * bh * bw + (int64_t)width * height + 16 * joined +
            (int64_t)width * (int64_t)sizeof(between) +
            hf_guide_bytes(width, height) + hf_settle_bytes(width, height, n_cells);
 }
@@ -77,7 +82,9 @@ int hf_refine_open(hf_refine **out, int width, int height, int max_labels,
     if ((rc = hf_cells_new(&r->joined, (height + JOINED_PX - 1) / JOINED_PX,
                            (width + JOINED_PX - 1) / JOINED_PX, JOINED_PX, 1, err)) < 0)
         goto end;
-    if (!r->blocks || !r->winner || !r->columns || !r->cell_winner) {
+    r->trust = malloc((size_t)r->bh * r->bw * sizeof(float));
+    r->smooth = malloc((size_t)r->bh * r->bw * 2 * sizeof(float));
+    if (!r->trust || !r->smooth || !r->blocks || !r->winner || !r->columns || !r->cell_winner) {
         rc = hf_fail(err, HF_ENOMEM, "refine: out of memory for %d x %d pixels", width, height);
         goto end;
     }
@@ -99,6 +106,8 @@ void hf_refine_close(hf_refine **refine)
     free((*refine)->winner);
     free((*refine)->columns);
     free((*refine)->cell_winner);
+    free((*refine)->trust);
+    free((*refine)->smooth);
     free(*refine);
     *refine = NULL;
 }
@@ -303,6 +312,23 @@ static void place_row(const hf_refine *r, float *xy, float *cover, const hf_cell
     }
 }
 
+/* Moves that disagree with their surroundings tear what is carried: those of blocks that are not the
+ * same to the bit are replaced by what the cells of their label around them agree on. */
+static void smooth(hf_refine *r, const hf_cells *cells, hf_settled *settled)
+{
+    int n = cells->h * cells->w;
+    for (int i = 0; i < n; i++) {
+        float x = settled->residual[i] / HALF_SAY;
+        r->trust[i] = 1 / (1 + x * x);
+    }
+    hf_smooth_moves(r->smooth, settled->move, r->trust, r->cell_winner, cells->h, cells->w, cells->stride_px);
+    for (int i = 0; i < n; i++)
+        if (!settled->same[i]) {
+            settled->move[2 * i] = r->smooth[2 * i];
+            settled->move[2 * i + 1] = r->smooth[2 * i + 1];
+        }
+}
+
 static void place(const hf_refine *r, float *xy, float *cover, const hf_cells *cells,
                   const hf_settled *settled)
 {
@@ -343,6 +369,7 @@ int hf_refine_run(hf_refine *r, float *soft, float *xy, float *cover, const hf_c
 #pragma omp parallel for
     for (size_t i = 0; i < n; i++)
         r->winner[i] = best_of(soft + i, n, L);
+    smooth(r, moves, &settled);
     place(r, xy, cover, moves, &settled);
     return HF_OK;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hf_config.h"
+#include "propagate/fine.h"
 
 #define DEFAULT_SIZE 480
 #define DEFAULT_FIRST_TEMPERATURE 0.02f
@@ -323,7 +324,7 @@ static int64_t part_bytes(const hf_session *s)
     hf_context_params c = context_params(s);
     int h = (s->work_height + s->model->stride_px - 1) / s->model->stride_px;
     int w = (s->work_width + s->model->stride_px - 1) / s->model->stride_px;
-    int64_t cells = (int64_t)h * w * (s->n_labels + 3) * 4;
+    int64_t cells = (int64_t)h * w * HF_FINE_RATIO * HF_FINE_RATIO * (s->n_labels + 3) * 4;
     return model + cells +
            hf_context_bytes(s->model, s->work_width, s->work_height, &c, s->n_labels) +
            hf_refine_bytes(s->params.width, s->params.height, h * w);
