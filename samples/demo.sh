@@ -18,8 +18,8 @@ ninja -C build >build/ninja.log 2>&1 || { tail -n 40 build/ninja.log >&2; exit 1
 mkdir -p "$out"
 echo "demo: the mask, over the video and as PNG files"
 build/hfprop samples/clip.mp4 --mask samples/clip_mask.png --masks "$out/masks" -o "$out/mask.mp4" -y
-echo "demo: the edit, composited into every frame"
-build/hfprop samples/clip.mp4 --edit samples/clip_edit.png -o "$out/edit.mp4" -y
+echo "demo: the edit, composited into every frame; the mask steadies what it is painted on"
+build/hfprop samples/clip.mp4 --mask samples/clip_mask.png --edit samples/clip_edit.png -o "$out/edit.mp4" -y
 
 echo
 echo "Results:"

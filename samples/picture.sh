@@ -10,7 +10,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
 "$hfprop" samples/clip.mp4 --mask samples/clip_mask.png -o "$dir/mask.mkv" --render overlay --codec ffv1 -y -q
-"$hfprop" samples/clip.mp4 --edit samples/clip_edit.png -o "$dir/edit.mkv" --render edit --codec ffv1 -y -q
+"$hfprop" samples/clip.mp4 --mask samples/clip_mask.png --edit samples/clip_edit.png -o "$dir/edit.mkv" --render edit --codec ffv1 -y -q
 
 # Four frames of each, 320x180, side by side; then the three rows and one palette for all.
 pick="select=eq(n\,0)+eq(n\,20)+eq(n\,40)+eq(n\,59),scale=320:180:flags=area,setsar=1,tile=4x1"

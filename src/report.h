@@ -7,7 +7,7 @@
  *   start    version, command, input, outputs, frames (or null)
  *   frame    frame, pts, ms, area_px by id, cover
  *   warning  frame (or null), text
- *   done     state ("done", "interrupted", "failed"), frames, seconds, frames_per_s
+ *   done     state ("done", "interrupted", "failed"), frames_written, seconds, frames_per_s
  *   error    status, text
  */
 #ifndef HF_SRC_REPORT_H
