@@ -2,12 +2,16 @@
 #include "propagate/smooth.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
 
-#define RADIUS 4
+#define RADIUS 3
 #define SIGMA 2.0f /* cells */
-#define ROUNDS 4
+#define ROUNDS 3
 /* A cell with no better surroundings; keeps the normal equations regular. */
 #define RIDGE 1e-3f
+/* Moves this near to those of all neighbours, in pixels, have nothing to be smoothed. */
+#define CALM_PX 0.125f
 #define N_AROUND ((2 * RADIUS + 1) * (2 * RADIUS + 1))
 
 /* The cells that take part in one fit. */
@@ -17,8 +21,21 @@ typedef struct sample {
     float say;
 } sample;
 
-static int gather(sample *s, const float *move, const float *trust, const uint8_t *label, int h, int w,
-                  int x, int y)
+/* Do the eight cells around it, of whatever label, move like this one? */
+static bool is_calm(const float *move, int h, int w, int x, int y)
+{
+    const float *own = move + 2 * ((size_t)y * w + x);
+    for (int v = y > 0 ? y - 1 : 0; v <= y + 1 && v < h; v++)
+        for (int u = x > 0 ? x - 1 : 0; u <= x + 1 && u < w; u++) {
+            const float *m = move + 2 * ((size_t)v * w + u);
+            if (fabsf(m[0] - own[0]) > CALM_PX || fabsf(m[1] - own[1]) > CALM_PX)
+                return false;
+        }
+    return true;
+}
+
+static int gather(sample *s, const float *move, const float *trust, const uint8_t *label,
+                  const float *near, int h, int w, int x, int y)
 {
     int n = 0;
     for (int v = y - RADIUS; v <= y + RADIUS; v++)
@@ -30,7 +47,7 @@ static int gather(sample *s, const float *move, const float *trust, const uint8_
                 continue;
             float dx = (float)(u - x), dy = (float)(v - y);
             s[n++] = (sample){ dx, dy, move[2 * i], move[2 * i + 1],
-                               trust[i] * expf(-(dx * dx + dy * dy) / (2 * SIGMA * SIGMA)) };
+                               trust[i] * near[u - x + RADIUS] * near[v - y + RADIUS] };
         }
     return n;
 }
@@ -80,12 +97,19 @@ static void smooth_cell(float *out, const float *own, const sample *s, int n, fl
 void hf_smooth_moves(float *out, const float *move, const float *trust, const uint8_t *label,
                      int h, int w, int stride_px)
 {
-    float quarter = 0.25f * (float)stride_px;
+    float quarter = 0.25f * (float)stride_px, near[2 * RADIUS + 1];
+    for (int i = -RADIUS; i <= RADIUS; i++)
+        near[i + RADIUS] = expf(-(float)(i * i) / (2 * SIGMA * SIGMA));
 #pragma omp parallel for schedule(dynamic, 2)
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {
             sample s[N_AROUND];
-            int i = y * w + x, n = gather(s, move, trust, label, h, w, x, y);
+            int i = y * w + x, n;
+            if (is_calm(move, h, w, x, y)) {
+                out[2 * i] = move[2 * i], out[2 * i + 1] = move[2 * i + 1];
+                continue;
+            }
+            n = gather(s, move, trust, label, near, h, w, x, y);
             smooth_cell(out + 2 * i, move + 2 * i, s, n, 1 / (quarter * quarter));
         }
 }

@@ -15,8 +15,9 @@
  *   trust  f32 [h,w]    >= 0: say of each cell; where nothing around has any, the move stays
  *   label  u8  [h,w]    cells of different labels don't mix
  *
- * stride_px: pixels a cell. The formula is weighted least squares in closed form (3 unknowns for each
- * axis), four rounds with weights 1 / (1 + (distance / (stride_px / 4))^2).
+ * A cell that moves like all its neighbours keeps its move. The formula is weighted least squares in
+ * closed form (3 unknowns for each axis), three rounds with weights
+ * 1 / (1 + (distance / (stride_px / 4))^2). stride_px: pixels a cell.
  */
 void hf_smooth_moves(float *out, const float *move, const float *trust, const uint8_t *label,
                      int h, int w, int stride_px);
