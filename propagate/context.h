@@ -24,7 +24,7 @@ typedef struct hf_context_params {
 } hf_context_params;
 
 /* What scores best on real video, tests/bench/README.md. */
-#define HF_CONTEXT_DEFAULTS { .n_recent = 7, .k = 5, .radius_cells = 12, .drawn_radius_cells = 20, \
+#define HF_CONTEXT_DEFAULTS { .n_recent = 7, .k = 5, .radius_cells = 10, .drawn_radius_cells = 20, \
                               .temperature = 0.1f }
 
 /*

@@ -1,14 +1,14 @@
 #!/bin/sh
 # speed.sh - frames a second from decode to encode at 854 x 480.
 #
-# Whole runs of the program, start and end included, on a 300-frame H.264 clip made from the
+# Whole runs of the program, start and end included, on a 150-frame H.264 clip made from the
 # sample clip. The plain decode + encode of the same clip with the ffmpeg program (libx264,
 # same preset and crf) is timed in the same run, so that machines can be compared.
 # usage: sh tests/bench/speed.sh [path of hfprop]      needs: ffmpeg, GNU time
 set -eu
 cd "$(dirname "$0")/../.."
 hfprop=${1:-build/hfprop}
-frames=300
+frames=150
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
