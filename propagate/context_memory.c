@@ -33,6 +33,9 @@ static int check_params(const hf_context_params *p, int width, int height, hf_er
 static int set_sizes(hf_context *c, int width, int height, hf_error *err)
 {
     const hf_model *model = c->model;
+    if (model->grid)
+        return hf_fail(err, HF_EUNSUPPORTED, "context: model %s divides pictures into cells of its own, "
+                       "want --match first", model->name);
     if (model->stride_px % HF_FINE_RATIO != 0)
         return hf_fail(err, HF_EUNSUPPORTED, "context: model %s has a stride of %d px, want an even one",
                        model->name, model->stride_px);

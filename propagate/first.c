@@ -162,8 +162,7 @@ static bool take_all(hf_first *f)
 static void set_sizes(hf_first *f, hf_model *model, const hf_first_params *params)
 {
     f->model = model, f->be = model->backend, f->p = *params;
-    f->h = (params->work_height + model->stride_px - 1) / model->stride_px;
-    f->w = (params->work_width + model->stride_px - 1) / model->stride_px;
+    hf_model_grid(model, params->work_width, params->work_height, &f->h, &f->w);
 }
 
 int64_t hf_first_bytes(hf_model *model, const hf_first_params *params)

@@ -73,7 +73,9 @@ static void fill_defaults(hf_session *s)
     hf_session_params *p = &s->params;
     bool first = p->match == HF_MATCH_FIRST;
 
-    copy_name(s->model_name, sizeof(s->model_name), &p->model, "classic");
+    copy_name(s->model_name, sizeof(s->model_name), &p->model.name, "classic");
+    if (p->model.weights)
+        copy_name(s->weights, sizeof(s->weights), &p->model.weights, "");
     if (p->device && strcmp(p->device, "auto") == 0)
         p->device = NULL;
     copy_name(s->device_name, sizeof(s->device_name), &p->device, "cpu");
@@ -113,7 +115,7 @@ static int open_parts(hf_session *s, hf_error *err)
     if (rc >= 0)
         rc = hf_backend_open(&s->backend, s->params.device, s->params.n_threads, err);
     if (rc >= 0)
-        rc = hf_model_open(&s->model, s->backend, s->params.model, err);
+        rc = hf_model_open(&s->model, s->backend, &s->params.model, err);
     if (rc >= 0)
         s->params.n_threads = s->backend->n_threads;
     return rc;
@@ -322,8 +324,8 @@ static int64_t part_bytes(const hf_session *s)
                (s->params.refine > 0 ? hf_guide_bytes(s->params.width, s->params.height) : 0);
     }
     hf_context_params c = context_params(s);
-    int h = (s->work_height + s->model->stride_px - 1) / s->model->stride_px;
-    int w = (s->work_width + s->model->stride_px - 1) / s->model->stride_px;
+    int h, w;
+    hf_model_grid(s->model, s->work_width, s->work_height, &h, &w);
     int64_t cells = (int64_t)h * w * HF_FINE_RATIO * HF_FINE_RATIO * (s->n_labels + 3) * 4;
     return model + cells +
            hf_context_bytes(s->model, s->work_width, s->work_height, &c, s->n_labels) +

@@ -223,7 +223,7 @@ static int fill_classic(run *r, bench_case *c, hf_backend *be, const options *o,
 {
     hf_model *model = NULL;
     uint8_t *rgb = NULL;
-    int rc = hf_model_open(&model, be, "classic", err);
+    int rc = hf_model_open(&model, be, &(hf_model_params){ .name = "classic" }, err);
 
     for (int k = 0; k < 2 && rc == HF_OK; k++) {
         int W = 0, H = 0;

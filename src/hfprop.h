@@ -29,10 +29,27 @@ typedef enum hf_match_mode {
     HF_MATCH_CONTEXT  /* drawn frame + recent frames, k votes in a window */
 } hf_match_mode;
 
+typedef enum hf_precision {
+    HF_PRECISION_AUTO, /* the fastest that the device has in hardware and that keeps the results: f32 on a
+                          processor without bf16 arithmetic */
+    HF_PRECISION_F32,
+    HF_PRECISION_BF16,
+    HF_PRECISION_F16
+} hf_precision;
+
+/* Which features, from which weights. Strings are borrowed until the model is open.
+ * What does not apply to the model named is refused if it is set. */
+typedef struct hf_model_params {
+    const char  *name;    /* NULL: "classic"; hf_model_list names them */
+    const char  *weights; /* file or folder of the weights; NULL: none, or the places that the model searches */
+    hf_precision precision;
+    int          layer;   /* one raw layer instead of what the model makes of its layers, from 1; 0: as the model says */
+} hf_model_params;
+
 /* 0 in a number means "the default of the model and mode". */
 typedef struct hf_session_params {
-    int           width, height; /* of every picture of the session */
-    const char   *model;         /* NULL: "classic" */
+    int             width, height; /* of every picture of the session */
+    hf_model_params model;
     const char   *device;        /* NULL or "auto", "cpu", "ref" */
     int           n_threads;     /* 0: one a processor */
     int           size;          /* shorter side that features are computed at; 0: 480. The frame is

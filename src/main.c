@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "src/bench.h"
-#include "src/cmd_eval.h"
-#include "src/doctor.h"
+#include "src/cli/cmd_eval.h"
+#include "src/cli/doctor.h"
 #include "src/hfprop.h"
-#include "src/options.h"
-#include "src/report.h"
-#include "src/run.h"
+#include "src/cli/options.h"
+#include "src/cli/report.h"
+#include "src/cli/run.h"
 
 #define MAX_HELP_COLUMNS 110 /* longer lines are hard to read */
 
@@ -47,19 +47,6 @@ static int show(const hf_options *options)
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
-static int eval(const hf_options *options)
-{
-    hf_error err = { 0 };
-    int writing, rc = hf_cmd_eval(options, stdout, &writing, &err);
-
-    if (rc == HF_OK)
-        return 0;
-    hf_report_error(NULL, &err);
-    return hf_exit_code(err.status, err.status == HF_EARG ? HF_STAGE_USAGE
-                                    : writing             ? HF_STAGE_OUTPUT
-                                                          : HF_STAGE_INPUT);
-}
-
 /*
  * OpenMP's threads spin while they wait for work, and so take the processors from the threads that
  * decode and encode: a whole run took 1.6 times as long on a busy machine of 2. The runtime reads
@@ -74,6 +61,28 @@ static void wait_without_spinning(char **argv)
     path[n] = 0;
     execv(path, argv);
 }
+
+static int doctor(const hf_options *options, int argc, char **argv)
+{
+    (void)options, (void)argc, (void)argv;
+    return hf_doctor_main(stdout);
+}
+
+static int bench(const hf_options *options, int argc, char **argv)
+{
+    return hf_bench_main(argc - options->rest, argv + options->rest);
+}
+
+/* What each verb runs; the result is the exit code. */
+static const struct {
+    hf_verb verb;
+    int (*main)(const hf_options *options, int argc, char **argv);
+} commands[] = {
+    { HF_VERB_RUN, hf_run_main },
+    { HF_VERB_DOCTOR, doctor },
+    { HF_VERB_BENCH, bench },
+    { HF_VERB_EVAL, hf_eval_main },
+};
 
 int main(int argc, char **argv)
 {
@@ -92,16 +101,8 @@ int main(int argc, char **argv)
     }
     if (options.show != HF_SHOW_NOTHING)
         return show(&options);
-    switch (options.verb) {
-    case HF_VERB_DOCTOR:
-        return hf_doctor_main(stdout);
-    case HF_VERB_BENCH:
-        return hf_bench_main(argc - options.rest, argv + options.rest);
-    case HF_VERB_EVAL:
-        return eval(&options);
-    case HF_VERB_RUN:
-    case HF_VERB_ALL:
-        break;
-    }
-    return hf_run_main(&options, argc, argv);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (commands[i].verb == options.verb)
+            return commands[i].main(&options, argc, argv);
+    return 2;
 }

@@ -3,6 +3,7 @@
 #define HF_SRC_MODEL_H
 
 #include "src/backend.h"
+#include "src/hfprop.h"
 
 typedef struct hf_model hf_model;
 
@@ -11,11 +12,15 @@ typedef struct hf_model hf_model;
 struct hf_model {
     const char *name;
     hf_backend *backend;
-    int         stride_px;  /* pixels per cell, both ways */
+    int         stride_px;  /* pixels per cell, both ways; 0: a grid of its own, see `grid` */
     int         n_channels; /* D */
 
-    /* Scratch and constants for pictures of this size, once, before the first
-     * extract. Cells: h = ceil(height / stride), w = ceil(width / stride). */
+    /* Cells for pictures of this size. NULL: h = ceil(height / stride), w = ceil(width / stride), cell (y,x)
+     * over pixels [y*s, y*s+s) x [x*s, x*s+s). A model with a grid of its own divides the picture into
+     * h x w equal cells of any size (a network that squeezes every picture into 512 x 512, say). */
+    void (*grid)(const hf_model *m, int width, int height, int *h, int *w);
+
+    /* Scratch and constants for pictures of this size, once, before the first extract. */
     int (*prepare)(hf_model *m, int width, int height, hf_error *err);
 
     /* Learn what the model wants to know of the drawn frame (whitening, say);
@@ -32,10 +37,14 @@ struct hf_model {
     void (*close)(hf_model *m); /* frees m too */
 };
 
-/* Open by name ("classic"). The backend must outlive the model.
- * Returns HF_EMODEL for an unknown name; the text lists the known ones. */
-int  hf_model_open(hf_model **out, hf_backend *be, const char *name, hf_error *err);
+/* Open by params->name. The backend must outlive the model. Returns HF_EMODEL for an unknown name (the
+ * text lists the known ones) and for weights that are missing or wrong, HF_EARG for a setting
+ * that the model does not have. */
+int  hf_model_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err);
 void hf_model_close(hf_model **m);
+
+/* The cells of its features for pictures of this size, by `grid` or the stride. */
+void hf_model_grid(const hf_model *m, int width, int height, int *h, int *w);
 
 /* Names and one-line descriptions of the models of this build; NULL-terminated by name. */
 typedef struct hf_model_info {

@@ -4,6 +4,6 @@
 
 #include "src/model.h"
 
-int hf_model_classic_open(hf_model **out, hf_backend *be, hf_error *err);
+int hf_model_classic_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err);
 
 #endif

@@ -4,7 +4,9 @@
 #   io         -> io, src/error.h
 #   propagate  -> propagate, src, io/frame.h, io/mask.h
 #   cuda       -> cuda, src, propagate (contracts)
-#   src        -> src; the files that put the parts together may include everything
+#   src/net    -> src: networks and what they need
+#   src        -> src; src/weights.c -> io/tensor_file.h too
+#   src/cli    -> everything, and so do the files of src that put the parts together
 #   samples    -> anything (the programs on hfprop.h alone are checked by their own build)
 # Includes of our own are written from the root, so that the arrow is visible in the line.
 set -u
@@ -19,7 +21,7 @@ bad() {
 # Files of src that put the parts together. Everything else there is a network, a backend or a tool of theirs.
 puts_together() {
     case $1 in
-    src/backend.c | src/backend.h | src/model*.[ch] | src/ref*.[ch] | src/cpu*.[ch] | src/tensor.[ch] | src/arena.[ch] | src/error.[ch] | src/simd.[ch] | src/hfprop.h)
+    src/net/* | src/backend.c | src/backend.h | src/layers.[ch] | src/model*.[ch] | src/ref*.[ch] | src/cpu*.[ch] | src/tensor.[ch] | src/arena.[ch] | src/error.[ch] | src/simd.[ch] | src/hfprop.h)
         return 1 ;;
     esac
 }
@@ -39,7 +41,7 @@ allowed() {
     esac
 }
 
-for file in src/*.[ch] io/*.[ch] propagate/*.[ch] cuda/*.c cuda/*.h cuda/*.cu; do
+for file in src/*.[ch] src/cli/*.[ch] src/net/*.[ch] io/*.[ch] propagate/*.[ch] cuda/*.c cuda/*.h cuda/*.cu; do
     [ -f "$file" ] || continue
     n_files=$((n_files + 1))
     for header in $(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file"); do

@@ -26,7 +26,7 @@ static float *extract(const uint8_t *drawn, const uint8_t *rgb, int n_threads, i
     hf_backend *be;
     hf_model *m;
     cr_assert_eq(hf_backend_open(&be, "cpu", n_threads, NULL), HF_OK);
-    cr_assert_eq(hf_model_open(&m, be, "classic", NULL), HF_OK);
+    cr_assert_eq(hf_model_open(&m, be, &(hf_model_params){ .name = "classic" }, NULL), HF_OK);
     cr_assert_eq(m->prepare(m, W, H, NULL), HF_OK);
     cr_assert_eq(m->stride_px, 8);
     hf_tensor first = hf_tensor_view((void *)drawn, HF_U8, 3, H, W, 3);
@@ -101,7 +101,7 @@ Test(classic, a_picture_without_pixels_is_refused)
     hf_backend *be;
     hf_model *m;
     cr_assert_eq(hf_backend_open(&be, "cpu", 1, NULL), HF_OK);
-    cr_assert_eq(hf_model_open(&m, be, "classic", NULL), HF_OK);
+    cr_assert_eq(hf_model_open(&m, be, &(hf_model_params){ .name = "classic" }, NULL), HF_OK);
     cr_assert_eq(m->prepare(m, 0, 5, NULL), HF_EARG);
     cr_assert_eq(m->prepare(m, 1, 1, NULL), HF_OK);
     hf_model_close(&m);

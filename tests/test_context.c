@@ -50,7 +50,7 @@ static rig open_rig(const hf_context_params *p, int n_threads)
     rig r = { 0 };
     int ch, cw, stride;
     cr_assert_eq(hf_backend_open(&r.be, "cpu", n_threads, NULL), HF_OK);
-    cr_assert_eq(hf_model_open(&r.model, r.be, "classic", NULL), HF_OK);
+    cr_assert_eq(hf_model_open(&r.model, r.be, &(hf_model_params){ .name = "classic" }, NULL), HF_OK);
     cr_assert_eq(hf_context_open(&r.context, r.model, W, H, p, NULL), HF_OK);
     hf_context_cells_shape(r.context, &ch, &cw, &stride);
     cr_assert_eq(hf_cells_new(&r.cells, ch, cw, stride, L, NULL), HF_OK);
@@ -195,7 +195,7 @@ Test(context, parameters_outside_their_ranges_are_refused)
     hf_model *model;
     hf_context *c;
     cr_assert_eq(hf_backend_open(&be, "cpu", 1, NULL), HF_OK);
-    cr_assert_eq(hf_model_open(&model, be, "classic", NULL), HF_OK);
+    cr_assert_eq(hf_model_open(&model, be, &(hf_model_params){ .name = "classic" }, NULL), HF_OK);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         cr_assert_eq(hf_context_open(&c, model, W, H, &bad[i], NULL), HF_EARG, "case %zu", i);
         cr_assert_null(c);
@@ -228,7 +228,7 @@ Test(context, one_pixel_is_a_video_too)
     uint8_t rgb[3] = { 1, 2, 3 }, ids[1] = { 1 };
     int ch, cw, stride;
     cr_assert_eq(hf_backend_open(&be, "cpu", 1, NULL), HF_OK);
-    cr_assert_eq(hf_model_open(&model, be, "classic", NULL), HF_OK);
+    cr_assert_eq(hf_model_open(&model, be, &(hf_model_params){ .name = "classic" }, NULL), HF_OK);
     cr_assert_eq(hf_context_open(&c, model, 1, 1, &(hf_context_params)HF_CONTEXT_DEFAULTS, NULL), HF_OK);
     hf_context_cells_shape(c, &ch, &cw, &stride);
     cr_assert_eq(hf_cells_new(&cells, ch, cw, stride, 2, NULL), HF_OK);

@@ -1,8 +1,8 @@
 /* test_evaluate.c - the protocols of scoring, every refusal, and the files it writes. */
 #include "davis_tree.h"
 #include <jansson.h>
-#include "src/cmd_eval.h"
-#include "src/evaluate_write.h"
+#include "src/cli/cmd_eval.h"
+#include "src/cli/evaluate_write.h"
 
 TestSuite(evaluate, .init = tree_make, .fini = tree_remove);
 

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "src/options.h"
+#include "src/cli/options.h"
 
 #define MAX_WORDS 16
 

@@ -1,7 +1,7 @@
 /* test_plan.c - segments between key frames. */
 #include <criterion/criterion.h>
 #include <string.h>
-#include "src/plan.h"
+#include "src/cli/plan.h"
 
 static hf_plan  plan;
 static hf_error err;

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
-#include "src/progress.h"
+#include "src/cli/progress.h"
 
 static char text[256];
 

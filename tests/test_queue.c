@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <unistd.h>
-#include "src/queue.h"
+#include "src/cli/queue.h"
 
 #define N_ITEMS 20000
 

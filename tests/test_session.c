@@ -384,7 +384,7 @@ Test(session, pictures_larger_than_the_working_size_come_back_exactly_too)
         must(hf_session_open(&s, &p, &err), &err);
         hf_session_settings(s, &used);
         cr_assert_eq(used.size, 58);
-        cr_assert_str_eq(used.model, "classic");
+        cr_assert_str_eq(used.model.name, "classic");
         cr_assert(used.temperature > 0.0f);
         paint_scene(rgb, 0, 0);
         memset(ids, 0, sizeof(ids));
@@ -435,7 +435,7 @@ Test(session, bad_parameters_are_refused_by_name)
         { { .width = 9, .height = 9, .k = 33 }, HF_EARG, "k is 33, want 0..32" },
         { { .width = 9, .height = 9, .temperature = NAN }, HF_EARG, "temperature is nan, want 0..100" },
         { { .width = 9, .height = 9, .grow_px = 1000 }, HF_EARG, "grow: 1000 pixels, want -512..512" },
-        { { .width = 9, .height = 9, .model = "none" }, HF_EMODEL, "model \"none\" is not known" },
+        { { .width = 9, .height = 9, .model.name = "none" }, HF_EMODEL, "model \"none\" is not known" },
         { { .width = 9, .height = 9, .device = "gpu" }, HF_EARG, "backend \"gpu\" is not known" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

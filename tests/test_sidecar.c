@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "src/settings.h"
-#include "src/sidecar.h"
+#include "src/cli/settings.h"
+#include "src/cli/sidecar.h"
 
 static char     folder[] = "/tmp/hfprop-sidecar-XXXXXX";
 static char     path[64], part[80];

@@ -113,7 +113,7 @@ static void start(run *r, const settings *s)
         r->ids[i] = r->id_of[r->truth[i]];
     r->soft = malloc((size_t)r->L * N * sizeof(float));
     if (!r->soft || hf_backend_open(&r->backend, "cpu", 1, &err) < 0 ||
-        hf_model_open(&r->model, r->backend, "classic", &err) < 0 ||
+        hf_model_open(&r->model, r->backend, &(hf_model_params){ .name = "classic" }, &err) < 0 ||
         hf_context_open(&r->context, r->model, W, H, &s->context, &err) < 0 ||
         hf_refine_open(&r->refine, W, H, r->L, &s->refine, &err) < 0 ||
         hf_context_seed(r->context, r->first, r->ids, r->L, &err) < 0)

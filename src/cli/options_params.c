@@ -1,0 +1,36 @@
+/* options_params.c - see options_params.h. */
+#include "src/cli/options_params.h"
+
+void hf_options_model(hf_model_params *params, const hf_options *o)
+{
+    *params = (hf_model_params){
+        .name = o->model,
+        .weights = o->weights,
+        .precision = (hf_precision)o->precision,
+        .layer = o->layer,
+    };
+}
+
+void hf_options_session(hf_session_params *params, const hf_options *o, int width, int height)
+{
+    static const int refine[] = { [HF_SWITCH_AUTO] = 0, [HF_SWITCH_ON] = 1, [HF_SWITCH_OFF] = -1 };
+
+    *params = (hf_session_params){
+        .width = width,
+        .height = height,
+        .device = o->device,
+        .n_threads = o->n_threads,
+        .size = o->size,
+        .match = (hf_match_mode)o->match,
+        .n_recent = o->n_recent,
+        .k = o->k,
+        .radius_cells = o->radius_cells,
+        .temperature = (float)o->temperature,
+        .refine = refine[o->refine],
+        .grow_px = o->grow_px,
+        .feather_px = (float)o->feather_px,
+        .despeckle_px = o->despeckle_px,
+        .fill_holes_px = o->fill_holes_px,
+    };
+    hf_options_model(&params->model, o);
+}

@@ -1,0 +1,110 @@
+/* run.h - `hfprop [run]`: a drawing through a whole video.
+ *
+ * run.c        opens and checks everything, then finishes: reading starts here
+ * run_read.c   the decoding thread: frames in the order of the plan
+ * run_loop.c   computing (the calling thread) and the encoding thread
+ * run_tell.c   plan, sidecar and summary for people and programs
+ *
+ *   free jobs -> [decode] -> decoded -> [compute] -> computed -> [encode] -> free jobs
+ *
+ * Between two key frames the backward pass comes first: its cells are spooled to a
+ * temporary file, and the forward pass that follows renders both.
+ */
+#ifndef HF_SRC_CLI_RUN_H
+#define HF_SRC_CLI_RUN_H
+
+#include "io/edit.h"
+#include "io/mask.h"
+#include "io/video_in.h"
+#include "src/hfprop.h"
+#include "src/cli/options.h"
+#include "src/cli/outputs.h"
+#include "src/cli/plan.h"
+#include "src/cli/exit_code.h"
+#include "src/cli/queue.h"
+#include "src/cli/report.h"
+#include "src/cli/sidecar.h"
+
+#define HF_RUN_N_JOBS 4                   /* one in each hand and one between */
+#define HF_RUN_REVERSE_BYTES (64 << 20)   /* frames kept to be handed on in reverse */
+
+/* What is drawn on one key frame. */
+typedef struct hf_drawing {
+    int64_t     frame;
+    const char *mask_path, *edit_path; /* NULL = none */
+    hf_mask    *mask;
+    hf_edit    *edit;
+} hf_drawing;
+
+typedef struct hf_run {
+    const hf_options    *options;
+    hf_report           *report;
+    hf_stage             stage;
+    hf_video_in         *in;
+    const hf_video_info *info;
+    hf_drawing           drawing[HF_MAX_KEYS]; /* ascending */
+    int                  n_drawings, has_edit, n_ids;
+    uint8_t              palette[256][3];
+    int                  n_palette;
+    hf_session_params    params;
+    hf_session          *session;
+    hf_plan              plan;
+    hf_outputs_plan      outputs_plan;
+    hf_outputs          *outputs;
+    hf_sidecar          *sidecar;
+    int64_t              start;    /* first frame of this run: --from, or later with --resume */
+    int64_t              n_frames; /* to be written, by the header; -1 unknown */
+    int                  has_state; /* --resume: the state of the followed key is to be loaded */
+
+    /* Reading: position of the decoder, and a frame that was read ahead for its key. */
+    int64_t   at;
+    hf_frame *ahead; /* NULL = none */
+
+    /* The pipeline. */
+    hf_job   *job[HF_RUN_N_JOBS];
+    hf_queue *free_jobs, *decoded, *computed;
+
+    /* Results of the pipeline. */
+    int64_t  n_written;
+    int64_t  n_steps;      /* frames written and frames followed backward */
+    int      is_interrupted, is_state_good; /* good: the session has followed up to the last frame written */
+    double   seconds;
+    int64_t  last_area_px[HF_MAX_LABELS];
+    int      is_lost[HF_MAX_LABELS], is_cover_low;
+} hf_run;
+
+/* The whole verb. argv is for the sidecar. Returns the exit code; has told everything. */
+int hf_run_main(const hf_options *options, int argc, char **argv);
+
+/* ---- run_read.c ---- */
+
+/* Fill `frame` with frame number `index` of the input: read on, seek, or take what was read ahead.
+ * HF_EOF behind the end; what hf_video_in_read and _seek return. */
+int hf_run_read_frame(hf_run *run, hf_frame *frame, int64_t index, hf_error *err);
+
+typedef struct hf_reader {
+    hf_run  *run;
+    int      rc; /* valid once joined */
+    hf_error err;
+} hf_reader;
+
+/* Thread: decode the frames of the plan from run->start on into run->decoded, finish it at the end. */
+void *hf_run_read_thread(void *reader);
+
+/* ---- run_loop.c ---- */
+
+/* Everything between open and finish: three threads, until the end, a failure or Ctrl-C. */
+int hf_run_loop(hf_run *run, hf_error *err);
+
+/* ---- run_tell.c ---- */
+
+/* --dry-run. Measures the session, which is of no use for a run afterwards. */
+void hf_run_print_plan(hf_run *run, FILE *out);
+int  hf_run_open_sidecar(hf_run *run, int argc, char **argv, int64_t keep_before, hf_error *err);
+int  hf_run_finish_sidecar(hf_run *run, const char *state, hf_error *err);
+void hf_run_send_start(hf_run *run, int argc, char **argv);
+void hf_run_send_done(hf_run *run, const char *state);
+/* A frame is on disk: event, sidecar line, warnings, progress. Called by the encoding thread. */
+void hf_run_tell_frame(hf_run *run, const hf_job *job);
+
+#endif

@@ -1,0 +1,257 @@
+/* run_tell.c - what a run tells people and programs: plan, events, sidecar, warnings; see run.h. */
+#include "src/cli/run.h"
+
+#include <string.h>
+
+#include "src/cli/progress.h"
+#include "src/cli/settings.h"
+
+#define COVER_LOW 0.2f /* mean cover under which a result deserves a look */
+
+static json_t *input_json(const hf_run *run)
+{
+    const hf_video_info *i = run->info;
+    return json_pack("{s:o, s:i, s:i, s:o, s:f, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:i}", "path",
+                     hf_json_text(run->options->input), "width", i->width, "height", i->height, "frames",
+                     i->n_frames < 0 ? json_null() : json_integer(i->n_frames), "fps",
+                     i->fps_num ? (double)i->fps_num / i->fps_den : 0.0, "container", i->container, "codec", i->codec,
+                     "pixel_format", i->pixel_format, "bit_depth", i->bit_depth, "range", i->range, "primaries",
+                     i->primaries, "transfer", i->transfer, "matrix", i->matrix, "interlaced", i->is_interlaced,
+                     "rotation", i->rotation);
+}
+
+static json_t *outputs_json(const hf_run *run)
+{
+    const hf_outputs_plan *p = &run->outputs_plan;
+    json_t *object = json_object();
+    char codec[128] = "";
+    if (run->outputs)
+        hf_outputs_describe(run->outputs, codec, sizeof(codec));
+    if (p->path[0])
+        json_object_update_new(object, json_pack("{s:o, s:s, s:s}", "path", hf_json_text(p->path), "render",
+                                                 hf_render_name(p->render), "codec", codec));
+    if (p->masks_dir)
+        json_object_set_new(object, "masks", hf_json_text(p->masks_dir));
+    if (p->mattes_dir)
+        json_object_set_new(object, "mattes", hf_json_text(p->mattes_dir));
+    return object;
+}
+
+static json_t *command_json(int argc, char **argv)
+{
+    json_t *array = json_array();
+    for (int i = 0; i < argc; i++)
+        json_array_append_new(array, hf_json_text(argv[i]));
+    return array;
+}
+
+/* The values in use where the command line says "auto". */
+static json_t *session_json(const hf_run *run)
+{
+    hf_session_params p;
+    hf_session_settings(run->session, &p);
+    return json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:f, s:b}", "model", p.model.name ? p.model.name : "", "device",
+                     p.device ? p.device : "", "threads", p.n_threads, "size", p.size, "match",
+                     p.match == HF_MATCH_FIRST ? "first" : "context", "recent", p.n_recent, "k", p.k, "radius",
+                     p.radius_cells, "temperature", (double)p.temperature, "refine", p.refine > 0);
+}
+
+static json_t *head_json(const hf_run *run, int argc, char **argv)
+{
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "hfprop", hf_version(), "command", command_json(argc, argv),
+                     "input", input_json(run), "outputs", outputs_json(run), "settings",
+                     hf_settings_json(run->options), "in_use", session_json(run));
+}
+
+int hf_run_open_sidecar(hf_run *run, int argc, char **argv, int64_t keep_before, hf_error *err)
+{
+    json_t *head = head_json(run, argc, argv);
+    if (!head)
+        return hf_fail(err, HF_ENOMEM, "%s: out of memory", run->outputs_plan.sidecar);
+    int rc = hf_sidecar_open(&run->sidecar, run->outputs_plan.sidecar, head, run->options->resume ? keep_before : 0,
+                             err);
+    json_decref(head);
+    return rc;
+}
+
+static json_t *end_json(const hf_run *run, const char *state)
+{
+    return json_pack("{s:s, s:I, s:f, s:f}", "state", state, "frames_written", (json_int_t)run->n_written, "seconds",
+                     run->seconds, "frames_per_s", run->seconds > 0 ? (double)run->n_written / run->seconds : 0.0);
+}
+
+int hf_run_finish_sidecar(hf_run *run, const char *state, hf_error *err)
+{
+    json_t *tail = end_json(run, state);
+    if (!tail)
+        return hf_fail(err, HF_ENOMEM, "%s: out of memory", run->outputs_plan.sidecar);
+    json_object_set(tail, "warnings", hf_report_get_warnings(run->report));
+    int rc = hf_sidecar_finish(run->sidecar, tail, err);
+    json_decref(tail);
+    return rc;
+}
+
+void hf_run_send_start(hf_run *run, int argc, char **argv)
+{
+    if (!hf_report_wants_events(run->report))
+        return;
+    json_t *object = head_json(run, argc, argv);
+    if (object)
+        json_object_set_new(object, "frames", run->n_frames < 0 ? json_null() : json_integer(run->n_frames));
+    hf_report_event(run->report, "start", object);
+}
+
+void hf_run_send_done(hf_run *run, const char *state)
+{
+    hf_report_event(run->report, "done", end_json(run, state));
+}
+
+static json_t *frame_json(const hf_job *job)
+{
+    json_t *areas = json_object();
+    for (int i = 0; i < job->n_ids; i++) {
+        char id[8];
+        snprintf(id, sizeof(id), "%d", job->used[i]);
+        json_object_set_new(areas, id, json_integer(job->area_px[job->used[i]]));
+    }
+    return json_pack("{s:I, s:I, s:f, s:o, s:f}", "frame", (json_int_t)job->frame->index, "pts",
+                     (json_int_t)job->frame->pts, "ms", (double)job->compute_ms, "area_px", areas, "cover",
+                     (double)job->mean_cover);
+}
+
+/* Warn when something goes wrong for the first time, not on every frame of it. */
+static void warn_of_frame(hf_run *run, const hf_job *job)
+{
+    int64_t frame = job->frame->index;
+    if (!job->is_reached)
+        return;
+    for (int i = 0; i < job->n_ids; i++) {
+        int id = job->used[i];
+        if (job->area_px[id] == 0 && run->last_area_px[id] > 0 && !run->is_lost[id]) {
+            run->is_lost[id] = 1; /* told once: behind an occluder it may come and go */
+            hf_report_warn(run->report, frame, "object %d is lost; the area in later frames tells whether it is back", id);
+        }
+        run->last_area_px[id] = job->area_px[id];
+    }
+    int is_low = job->mean_cover < COVER_LOW;
+    if (is_low && !run->is_cover_low)
+        hf_report_warn(run->report, frame, "cover is low (%.2f): little of this frame is recognised from what was drawn",
+                       (double)job->mean_cover);
+    run->is_cover_low = is_low;
+}
+
+void hf_run_tell_frame(hf_run *run, const hf_job *job)
+{
+    int64_t n = __atomic_add_fetch(&run->n_written, 1, __ATOMIC_RELAXED);
+    int wants_events = hf_report_wants_events(run->report);
+
+    if (run->sidecar || wants_events) {
+        json_t *object = frame_json(job);
+        if (wants_events)
+            hf_report_event(run->report, "frame", json_incref(object));
+        if (run->sidecar)
+            hf_sidecar_add_frame(run->sidecar, json_incref(object));
+        json_decref(object);
+    }
+    warn_of_frame(run, job);
+    hf_report_progress(run->report, __atomic_add_fetch(&run->n_steps, 1, __ATOMIC_RELAXED), n);
+}
+
+/* ---- --dry-run ---- */
+
+static void print_input(const hf_run *run, FILE *out)
+{
+    const hf_video_info *i = run->info;
+    fprintf(out, "input    %s: %d x %d", run->options->input, i->width, i->height);
+    if (i->n_frames >= 0)
+        fprintf(out, ", %lld frames", (long long)i->n_frames);
+    if (i->fps_num)
+        fprintf(out, ", %.6g frames/s", (double)i->fps_num / i->fps_den);
+    fprintf(out, ", %s (%s), %d bit\n", i->codec, i->pixel_format, i->bit_depth);
+    fprintf(out, "         colour: range %s, primaries %s, transfer %s, matrix %s", i->range, i->primaries, i->transfer,
+            i->matrix);
+    fprintf(out, "%s", i->is_interlaced ? "; interlaced" : "");
+    if (i->rotation)
+        fprintf(out, "; turned by %d degrees", i->rotation);
+    fprintf(out, "\n         %d audio, %d subtitle streams\n", i->n_audio, i->n_subtitles);
+}
+
+static void print_outputs(const hf_run *run, FILE *out)
+{
+    static const char *const kinds[] = { "frames with a layer over them", "pictures", "frames with alpha" };
+    const hf_outputs_plan *p = &run->outputs_plan;
+    if (p->path[0])
+        fprintf(out, "output   %s: %s, %s%s%s%s\n", p->path, hf_render_name(p->render), kinds[p->video.kind],
+                p->is_folder ? ", PNG" : "", p->video.codec ? ", codec " : "", p->video.codec ? p->video.codec : "");
+    if (p->masks_dir)
+        fprintf(out, "masks    %s: indexed PNG\n", p->masks_dir);
+    if (p->mattes_dir)
+        fprintf(out, "mattes   %s: gray PNG, %d bit\n", p->mattes_dir, p->matte_bits);
+    if (p->sidecar[0])
+        fprintf(out, "sidecar  %s\n", p->sidecar);
+}
+
+static void print_passes(const hf_run *run, FILE *out)
+{
+    int tracked = hf_session_needs_tracking(run->session);
+    for (int i = 0; i < run->plan.n; i++) {
+        const hf_segment *s = &run->plan.segment[i];
+        if (s->key >= 0) {
+            fprintf(out, "pass     frame %lld: as drawn\n", (long long)s->first);
+            continue;
+        }
+        fprintf(out, "pass     frames %lld to ", (long long)s->first);
+        if (s->last == HF_PLAN_END)
+            fprintf(out, "the end: ");
+        else
+            fprintf(out, "%lld: ", (long long)s->last);
+        if (s->left >= 0)
+            fprintf(out, "forward from %lld", (long long)s->left_at);
+        if (s->right >= 0)
+            fprintf(out, "%sbackward from %lld%s", s->left >= 0 ? " and " : "", (long long)s->right_at,
+                    tracked ? " (read twice)" : "");
+        fprintf(out, s->left < 0 && s->right < 0 ? "left as they are\n" : "\n");
+    }
+}
+
+/* Following the drawn frame into itself costs what any frame costs; the first time also fills caches. */
+static void print_speed(hf_run *run, FILE *out)
+{
+    hf_result result;
+    double seconds = 0;
+    if (!run->ahead || hf_session_follow(run->session, 0, NULL) < 0)
+        return;
+    for (int i = 0; i < 3; i++) {
+        double start = hf_now_s();
+        if (hf_session_step(run->session, &result, run->ahead->rgb, NULL) < 0)
+            return;
+        seconds = hf_now_s() - start;
+    }
+    fprintf(out, "speed    about %.0f ms a frame for computing on this machine now", 1e3 * seconds);
+    if (run->n_frames > 0)
+        fprintf(out, ", %.0f s in all", seconds * (double)run->n_frames);
+    fprintf(out, "; decoding and encoding run beside it\n");
+}
+
+void hf_run_print_plan(hf_run *run, FILE *out)
+{
+    int64_t jobs = HF_RUN_N_JOBS * hf_job_bytes(&run->outputs_plan, run->info->width, run->info->height);
+    int64_t session = hf_session_bytes(&run->params, run->n_ids, run->n_drawings, run->has_edit);
+    int64_t backward = hf_session_needs_tracking(run->session) && hf_plan_n_backward(&run->plan, run->start) > 0
+                           ? HF_RUN_REVERSE_BYTES : 0;
+    hf_session_params p;
+
+    hf_session_settings(run->session, &p);
+    print_input(run, out);
+    fprintf(out, "model    %s on %s, match %s, features at a shorter side of %d\n", p.model.name, p.device,
+            p.match == HF_MATCH_FIRST ? "first" : "context", p.size);
+    print_passes(run, out);
+    print_outputs(run, out);
+    fprintf(out, "memory   about %.0f MB for the session, %.0f MB for frames in work", (double)session / 1e6,
+            (double)jobs / 1e6);
+    if (backward)
+        fprintf(out, ", up to %.0f MB for the backward pass", (double)backward / 1e6);
+    fprintf(out, "; decoder and encoder take their own\n");
+    print_speed(run, out);
+    fprintf(out, "nothing was written (--dry-run)\n");
+}

@@ -1,0 +1,180 @@
+/* weights.c - see weights.h. */
+#include "src/weights.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/half.h"
+
+struct hf_weights {
+    const hf_tensor_file *file;
+    const char           *what;
+    hf_rename             rename;
+    const void           *ctx;
+};
+
+int hf_weights_open(hf_weights **out, const hf_tensor_file *file, const char *what, hf_rename rename,
+                    const void *ctx, hf_error *err)
+{
+    hf_weights *w = malloc(sizeof(*w));
+    *out = w;
+    if (!w)
+        return hf_fail(err, HF_ENOMEM, "%s: out of memory", what);
+    *w = (hf_weights){ file, what, rename, ctx };
+    return HF_OK;
+}
+
+void hf_weights_close(hf_weights **weights)
+{
+    if (!weights)
+        return;
+    free(*weights);
+    *weights = NULL;
+}
+
+const hf_tensor_file *hf_weights_file(const hf_weights *w) { return w->file; }
+
+static const hf_tensor_entry *find(const hf_weights *w, hf_weight_place *place, const char *canonical)
+{
+    *place = (hf_weight_place){ .n_rows = 0 };
+    if (!w->rename)
+        snprintf(place->name, sizeof(place->name), "%s", canonical);
+    else if (!w->rename(place, w->file, canonical, w->ctx))
+        return NULL;
+    return hf_tensor_file_find(w->file, place->name);
+}
+
+bool hf_weights_has(const hf_weights *w, const char *canonical)
+{
+    hf_weight_place place;
+    return find(w, &place, canonical) != NULL;
+}
+
+static void shape_text(char *text, size_t size, int n_dims, const int64_t *shape)
+{
+    size_t used = (size_t)snprintf(text, size, "[");
+    for (int i = 0; i < n_dims && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%lld", i ? "," : "", (long long)shape[i]);
+    if (used < size)
+        snprintf(text + used, size - used, "]");
+}
+
+static int missing(const hf_weights *w, const char *canonical, const char *wanted, hf_error *err)
+{
+    return hf_fail(err, HF_EMODEL, "%s: %s has no array \"%s\"%s%s", hf_tensor_file_path(w->file), w->what, canonical,
+                   wanted ? ", want one of shape " : "", wanted ? wanted : "");
+}
+
+/* The entry's shape with rows cut and transposition undone. */
+static int shape_of(int64_t *shape, const hf_tensor_entry *e, const hf_weight_place *place)
+{
+    memcpy(shape, e->shape, sizeof(*shape) * (size_t)e->n_dims);
+    if (place->n_rows && e->n_dims > 0)
+        shape[0] = place->row + place->n_rows <= e->shape[0] ? place->n_rows : 0;
+    if (place->transposed && e->n_dims == 2) {
+        int64_t rows = shape[0];
+        shape[0] = shape[1], shape[1] = rows;
+    }
+    return e->n_dims;
+}
+
+int hf_weights_shape(const hf_weights *w, const char *canonical, int *n_dims, int64_t *shape, hf_error *err)
+{
+    hf_weight_place place;
+    const hf_tensor_entry *e = find(w, &place, canonical);
+    if (!e)
+        return missing(w, canonical, NULL, err);
+    *n_dims = shape_of(shape, e, &place);
+    return HF_OK;
+}
+
+/* Equal but for dimensions of 1 at the end. */
+static bool same_shape(int a_dims, const int64_t *a, int b_dims, const int64_t *b)
+{
+    int n = a_dims > b_dims ? a_dims : b_dims;
+    for (int i = 0; i < n; i++)
+        if ((i < a_dims ? a[i] : 1) != (i < b_dims ? b[i] : 1))
+            return false;
+    return true;
+}
+
+static float value_of(const hf_tensor_entry *e, int64_t i)
+{
+    switch (e->type) {
+    case HF_ENTRY_F32:
+        return ((const float *)e->data)[i];
+    case HF_ENTRY_F16:
+        return hf_f16_to_f32(((const uint16_t *)e->data)[i]);
+    case HF_ENTRY_BF16:
+        return hf_bf16_to_f32(((const uint16_t *)e->data)[i]);
+    case HF_ENTRY_F64:
+        return (float)((const double *)e->data)[i];
+    case HF_ENTRY_I64:
+        return (float)((const int64_t *)e->data)[i];
+    case HF_ENTRY_I32:
+        return (float)((const int32_t *)e->data)[i];
+    case HF_ENTRY_I16:
+        return ((const int16_t *)e->data)[i];
+    case HF_ENTRY_I8:
+        return ((const int8_t *)e->data)[i];
+    case HF_ENTRY_U8:
+    case HF_ENTRY_BOOL:
+        return ((const uint8_t *)e->data)[i];
+    }
+    return 0;
+}
+
+static bool same_type(hf_dtype dtype, hf_entry_type type)
+{
+    return (dtype == HF_F32 && type == HF_ENTRY_F32) || (dtype == HF_F16 && type == HF_ENTRY_F16) ||
+           (dtype == HF_BF16 && type == HF_ENTRY_BF16);
+}
+
+static void store(const hf_tensor *out, int64_t i, float v)
+{
+    if (out->dtype == HF_F32)
+        ((float *)out->data)[i] = v;
+    else
+        ((uint16_t *)out->data)[i] = out->dtype == HF_F16 ? hf_f32_to_f16(v) : hf_f32_to_bf16(v);
+}
+
+static void copy_transposed(const hf_tensor *out, const hf_tensor_entry *e, int64_t first)
+{
+    int64_t rows = out->shape[0], columns = hf_tensor_count(out) / (rows ? rows : 1);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t c = 0; c < columns; c++)
+            store(out, r * columns + c, value_of(e, first + c * rows + r));
+}
+
+static void copy_straight(const hf_tensor *out, const hf_tensor_entry *e, int64_t first)
+{
+    int64_t n = hf_tensor_count(out);
+    if (same_type(out->dtype, e->type)) {
+        memcpy(out->data, (const char *)e->data + (size_t)first * hf_dtype_size(out->dtype), hf_tensor_bytes(out));
+        return;
+    }
+#pragma omp parallel for
+    for (int64_t i = 0; i < n; i++)
+        store(out, i, value_of(e, first + i));
+}
+
+int hf_weights_read(const hf_weights *w, const hf_tensor *out, const char *canonical, hf_error *err)
+{
+    hf_weight_place place;
+    char wanted[128], found[128];
+    int64_t shape[HF_ENTRY_MAX_DIMS];
+    const hf_tensor_entry *e = find(w, &place, canonical);
+
+    shape_text(wanted, sizeof(wanted), out->n_dims, out->shape);
+    if (!e)
+        return missing(w, canonical, wanted, err);
+    int n_dims = shape_of(shape, e, &place);
+    shape_text(found, sizeof(found), n_dims, shape);
+    if (!same_shape(n_dims, shape, out->n_dims, out->shape))
+        return hf_fail(err, HF_EMODEL, "%s: %s: array \"%s\" has shape %s, want %s", hf_tensor_file_path(w->file),
+                       w->what, place.name, found, wanted);
+    int64_t of_row = e->n_dims > 0 && e->shape[0] > 0 ? (int64_t)(e->bytes / hf_entry_type_size(e->type)) / e->shape[0] : 1;
+    (place.transposed && e->n_dims == 2 ? copy_transposed : copy_straight)(out, e, place.row * of_row);
+    return HF_OK;
+}
