@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "src/model_classic.h"
+#include "src/model_tiny.h"
 
 static const struct {
     hf_model_info info;
     int (*open)(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err);
 } models[] = {
     { { "classic", "multi-scale colour and gradient statistics, no weights" }, hf_model_classic_open },
+    { { "tiny", "a small learned network beside classic's statistics, compiled in" }, hf_model_tiny_open },
 };
 #define N_MODELS (sizeof(models) / sizeof(models[0]))
 

@@ -7,6 +7,8 @@ import random
 import cv2
 import numpy as np
 
+cv2.setNumThreads(0)  # a worker is one thread
+
 
 class Pictures:
     """Photographs [H,W,3] and cut-outs [H,W,4], u8, read once."""

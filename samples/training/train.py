@@ -11,7 +11,6 @@ import os
 import random
 import time
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -53,9 +52,6 @@ class Pairs(torch.utils.data.IterableDataset):
         seed = self.seed * 1000 + (info.id if info else 0)
         random.seed(seed)
         np.random.seed(seed)
-        torch.manual_seed(seed)
-        torch.set_num_threads(1)
-        cv2.setNumThreads(1)
         while True:
             scene = Scene(self.pictures, self.size, strength=random.choice((0.3, 0.6, 1.0, 1.0)))
             yield scene.view(), scene.view()
