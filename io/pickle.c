@@ -190,7 +190,7 @@ static int pop_mark(machine *m, value ***items, size_t *n)
     if (!m->n_marks)
         return hf_pickle_fail(m, HF_EFORMAT, "goes back to a mark that was never set");
     size_t height = m->marks[--m->n_marks];
-    *items = m->stack.at + height;
+    *items = m->stack.n ? m->stack.at + height : NULL;
     *n = m->stack.n - height;
     m->stack.n = height;
     m->bottom = m->n_marks ? m->marks[m->n_marks - 1] : 0;

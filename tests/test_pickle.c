@@ -115,6 +115,13 @@ Test(pickle, what_is_popped_is_gone)
     cr_assert_eq(v->integer, 1);
 }
 
+Test(pickle, a_mark_on_an_empty_stack_has_nothing_above_it)
+{
+    const hf_pickle_value *v = READ("\x80\2(t.");
+    cr_assert_eq(v->kind, HF_PICKLE_TUPLE);
+    cr_assert_eq(v->items.n, 0);
+}
+
 Test(pickle, sets_are_lists)
 {
     const hf_pickle_value *v = READ("\x80\4\x8f(K\1K\2\x90(K\3\x91\x86.");

@@ -26,7 +26,7 @@ static inline void put(bytes *b, const void *data, size_t n)
 static inline void put_number(bytes *b, uint64_t v, int size)
 {
     for (int i = 0; i < size; i++) {
-        uint8_t byte = (uint8_t)(v >> 8 * i);
+        uint8_t byte = i < 8 ? (uint8_t)(v >> 8 * i) : 0;
         put(b, &byte, 1);
     }
 }
