@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "io/tensor_file.h"
@@ -45,6 +46,37 @@ static inline void put_safetensors(bytes *b, const char *header, size_t n_data)
     put(b, header, strlen(header));
     for (size_t i = 0; i < n_data; i++)
         put_number(b, i, 1);
+}
+
+/* A safetensors file that grows array by array. */
+typedef struct tensors_maker {
+    char  header[4096];
+    bytes data;
+    bytes file;
+} tensors_maker;
+
+/* dtype: "F32"; shape: "2,3" */
+static inline void tensors_add(tensors_maker *t, const char *name, const char *dtype, const char *shape, const void *data, size_t n)
+{
+    size_t used = strlen(t->header);
+    snprintf(t->header + used, sizeof(t->header) - used, "%c\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}",
+             used ? ',' : '{', name, dtype, shape, t->data.n, t->data.n + n);
+    put(&t->data, data, n);
+}
+
+/* The finished file, open; the maker must outlive it. Its name is "it". */
+static inline hf_tensor_file *tensors_open(tensors_maker *t)
+{
+    hf_tensor_file *f;
+    hf_error err = { 0 };
+
+    t->file.n = 0;
+    put_number(&t->file, strlen(t->header) + 1, 8);
+    put(&t->file, t->header, strlen(t->header));
+    PUT_TEXT(&t->file, "}");
+    put(&t->file, t->data.data, t->data.n);
+    cr_assert_eq(hf_tensor_file_open_memory(&f, t->file.data, t->file.n, "it", &err), HF_OK, "%s", err.text);
+    return f;
 }
 
 /* ---- zip ---- */
