@@ -214,12 +214,12 @@ static void put_settings_block(hf_html *h, const char *heading, const json_t *bl
     const char *name;
     json_t *value;
 
-    hf_html_put(h, "<h3>");
+    hf_html_put(h, "<div class=\"block\"><h3>");
     hf_html_text(h, heading);
     hf_html_put(h, "</h3>\n<dl class=\"settings\">\n");
     json_object_foreach((json_t *)block, name, value)
         put_setting(h, name, value);
-    hf_html_put(h, "</dl>\n");
+    hf_html_put(h, "</dl></div>\n");
 }
 
 static void put_settings(hf_html *h, const hf_html_report_params *p)
