@@ -13,7 +13,7 @@ typedef struct hf_html_report_params {
 
 /*
  * Write the page to `path`, by way of PATH.part; an old page is replaced. Everything is borrowed.
- * Its size is bounded: about 10 MB for any number of sequences.
+ * Pictures take at most about 10 MB, however many sequences there are; the curves add 65 bytes an object and frame.
  *
  * Returns HF_EIO, HF_ENOMEM, and what reading the masks once more returns.
  */
