@@ -16,6 +16,7 @@
 #define HF_SRC_SD_FILES_H
 
 #include "src/net/clip_text.h"
+#include "src/net/ddim.h"
 #include "src/net/unet.h"
 #include "src/net/vae.h"
 #include "src/weights.h"
@@ -26,10 +27,10 @@ typedef enum hf_sd_part { HF_SD_UNET, HF_SD_VAE, HF_SD_TEXT, HF_SD_N_PARTS } hf_
 typedef enum hf_sd_layout { HF_SD_FOLDER, HF_SD_SINGLE_FILE } hf_sd_layout;
 typedef enum hf_sd_family { HF_SD_1, HF_SD_2 } hf_sd_family;
 
-/* What the U-Net says of a noisy latent. AUTO, in hf_sd_params: the scheduler's config; for one file, which
- * does not hold it: the .yaml of the same name beside it, then the training step that SD 2.0-base stopped at, then a name
- * with "768" in it, and epsilon if nothing tells. */
-typedef enum hf_sd_prediction { HF_SD_PREDICTION_AUTO, HF_SD_EPSILON, HF_SD_V } hf_sd_prediction;
+/* What the U-Net says of a noisy latent. AUTO: what scheduler_config.json says; for a single file, which does not hold it,
+ * the .yaml of the same name beside it, else the training step that SD 2.0-base stopped at, else a name with "768" in it, else
+ * epsilon. SD 1.x is epsilon. One-step features do not depend on it. */
+typedef enum hf_sd_prediction { HF_SD_PREDICTION_AUTO, HF_SD_PREDICTION_EPSILON, HF_SD_PREDICTION_V } hf_sd_prediction;
 
 typedef struct hf_sd_params {
     const char      *path;
@@ -38,13 +39,13 @@ typedef struct hf_sd_params {
 } hf_sd_params;
 
 typedef struct hf_sd_component {
-    hf_weights *weights;          /* NULL: not asked for */
-    char        path[HF_SD_PATH]; /* the file, or the index of its shards */
-    const char *prefix;           /* of the part's names in the file: "", "model.diffusion_model." */
-    int         has_config;       /* 1: numbers are from a config.json; 0: from the shapes */
+    const hf_weights *weights;          /* NULL: not asked for */
+    char              path[HF_SD_PATH]; /* the file, or the index of its shards */
+    const char       *prefix;           /* of the part's names in the file: "", "model.diffusion_model." */
+    bool              has_config;       /* heads, groups and so on are from a config.json; else from shapes and habit */
 } hf_sd_component;
 
-/* Everything belongs to the struct; read only. */
+/* Everything belongs to the struct. */
 typedef struct hf_sd_files {
     hf_sd_layout        layout;
     hf_sd_family        family;
@@ -54,18 +55,16 @@ typedef struct hf_sd_files {
     hf_unet_config      unet;
     hf_vae_config       vae;
     hf_clip_text_config text;
-    hf_sd_prediction    prediction;        /* EPSILON or V */
-    const char         *prediction_from;   /* "scheduler_config.json", "nothing says so": for messages */
-    double              beta_start, beta_end; /* scaled linear, of 1000 training steps */
-    int                 n_train_steps;
-    double              latent_scale; /* 0.18215 */
+    hf_prediction       prediction;
+    const char         *prediction_from; /* "scheduler_config.json", "habit": for messages */
+    void               *own;             /* what is behind the weights */
 } hf_sd_files;
 
 /*
  * Open and check what can be told without reading the arrays: that every part asked for is there, that its layout is
- * known, that the model is SD 1.x or 2.x. Names and shapes are checked when a network asks (or by hf_sd_files_verify).
+ * known, that the model is SD 1.x or 2.x. Names and shapes are checked when a network asks (sd_arrays.h lists them).
  * HF_EMODEL: a part is missing (the text says what was looked for and where, and what to do), a config or a shape
- * makes no sense, another kind of model (SDXL, inpainting, ...). HF_EIO, HF_EFORMAT, HF_EUNSUPPORTED, HF_ENOMEM:
+ * makes no sense, another kind of model (SDXL, inpainting, ...), another noise schedule. HF_EIO, HF_EFORMAT, HF_EUNSUPPORTED, HF_ENOMEM:
  * as hf_tensor_file_open.
  */
 int  hf_sd_files_open(hf_sd_files **out, const hf_sd_params *params, hf_error *err);
