@@ -2,6 +2,8 @@
 #include "src/net/pass.h"
 
 #include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 static bool computes(const hf_pass *p)
 {
@@ -74,4 +76,17 @@ void hf_pass_copy_channels(hf_pass *p, const hf_tensor *out, const hf_tensor *x,
     hf_copy_channels_params params = { .to = to, .from = from, .n = n };
     if (computes(p))
         p->rc = p->be->ops.copy_channels(p->be, out, x, &params, p->err);
+}
+
+void hf_pass_show(hf_pass *p, const hf_tensor *value, const char *format, ...)
+{
+    char name[96];
+    va_list args;
+
+    if (!p->watch || !computes(p) || (p->rc = p->be->ops.sync(p->be, p->err)) < 0)
+        return;
+    va_start(args, format);
+    vsnprintf(name, sizeof(name), format, args);
+    va_end(args);
+    p->watch->see(p->watch->ctx, name, value);
 }
