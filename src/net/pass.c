@@ -2,6 +2,8 @@
 #include "src/net/pass.h"
 
 #include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool computes(const hf_pass *p)
@@ -97,4 +99,17 @@ void hf_pass_resize(hf_pass *p, const hf_tensor *out, const hf_tensor *x, hf_res
     hf_resize_params params = { .kind = kind };
     if (computes(p))
         p->rc = p->be->ops.resize(p->be, out, x, &params, p->err);
+}
+
+void hf_pass_show(hf_pass *p, const hf_tensor *value, const char *format, ...)
+{
+    char name[96];
+    va_list args;
+
+    if (!p->watch || !computes(p) || (p->rc = p->be->ops.sync(p->be, p->err)) < 0)
+        return;
+    va_start(args, format);
+    vsnprintf(name, sizeof(name), format, args);
+    va_end(args);
+    p->watch->see(p->watch->ctx, name, value);
 }

@@ -17,11 +17,19 @@
 #include "src/arena.h"
 #include "src/layers.h"
 
+/* Somebody who is shown values on their way, for tests that compare block by block. The value is in the backend's
+ * memory, computed when the backend has synced, and is changed by later steps. */
+typedef struct hf_pass_watch {
+    void (*see)(void *ctx, const char *name, const hf_tensor *value);
+    void *ctx;
+} hf_pass_watch;
+
 typedef struct hf_pass {
     hf_backend *be;
     hf_arena   *arena;
     hf_error   *err;
     int         rc; /* HF_OK, or the status of the first step that failed */
+    const hf_pass_watch *watch; /* may be NULL */
 } hf_pass;
 
 /* The steps only take memory: the arena is not sealed yet. */
@@ -66,5 +74,8 @@ void hf_pass_copy_channels(hf_pass *p, const hf_tensor *out, const hf_tensor *x,
 /* In place. */
 void hf_pass_activate(hf_pass *p, const hf_tensor *x, hf_activation activation);
 void hf_pass_resize(hf_pass *p, const hf_tensor *out, const hf_tensor *x, hf_resize_kind kind);
+
+/* Show value to the watch, if there is one. format: its name. */
+void hf_pass_show(hf_pass *p, const hf_tensor *value, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif
