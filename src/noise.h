@@ -3,10 +3,10 @@
  * Number i of a stream depends on (seed, stream, i) only, so that any part can be drawn alone and batches do
  * not matter. It is drawn on the host:
  *
- *     u(j) = mix(mix(seed) ^ stream * 0x9e3779b97f4a7c15) + j * 0x9e3779b97f4a7c15), j = i with its lowest bit
- *            cleared and set; mix is the finisher of SplitMix64 (Steele, Lea and Flood, 2014)
- *     a = (top 53 bits of u(j) + 0.5) / 2^53 of the even j, b of the odd one
- *     even i: sqrt(-2 ln a) cos(2 pi b), odd i: sqrt(-2 ln a) sin(2 pi b)           (Box and Muller, 1958)
+ *     u(j) = mix(mix(mix(seed) ^ (stream g)) + j g) with g = 0x9e3779b97f4a7c15, modulo 2^64; mix is the finisher of
+ *            SplitMix64 (Steele, Lea and Flood, 2014)
+ *     r(j) = (top 53 bits of u(j) + 0.5) / 2^53
+ *     even i: sqrt(-2 ln r(i)) cos(2 pi r(i+1)), odd i: sqrt(-2 ln r(i-1)) sin(2 pi r(i))   (Box and Muller, 1958)
  *
  * It is not PyTorch's generator: the same seed gives other noise there.
  */

@@ -30,7 +30,7 @@ static inline bool hf_pass_plans(const hf_pass *p)
     return hf_arena_size(p->arena) == 0;
 }
 
-/* A tensor of the arena; empty after a failure. */
+/* A tensor of the arena. After a failure it has its shape and no memory. */
 hf_tensor hf_pass_take_shape(hf_pass *p, hf_dtype dtype, int n_dims, const int64_t *shape);
 #define hf_pass_take(p, dtype, n_dims, ...) \
     hf_pass_take_shape(p, dtype, n_dims, (const int64_t[]){__VA_ARGS__})

@@ -69,7 +69,7 @@ void hf_unet_times_free(hf_unet_times **times);
 /* Scratch for N latents of h x w cells; again for another size. Returns HF_EARG where a size is no multiple of
  * 2^(n_levels-1), HF_ENOMEM. */
 int     hf_unet_prepare(hf_unet *net, int N, int h, int w, hf_error *err);
-int64_t hf_unet_scratch_bytes(const hf_unet_config *config, int N, int h, int w); /* what prepare takes */
+int64_t hf_unet_scratch_bytes(hf_unet *net, int N, int h, int w); /* what prepare takes; 0 for a wrong size */
 
 /* What is wanted of a run besides the noise. Each map is handed over as it is produced, is valid during the call
  * only, and must not be written to. A negative return ends the run with it. */
