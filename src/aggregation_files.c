@@ -36,7 +36,7 @@ static int shape_of(int64_t *shape, int want_dims, const hf_aggregation_file *f,
 
 static int read_layers(hf_aggregation_file *f, hf_error *err)
 {
-    int64_t shape[HF_ENTRY_MAX_DIMS], n_middle = 0;
+    int64_t shape[HF_ENTRY_MAX_DIMS];
     int rc;
 
     for (f->n_layers = 0; f->n_layers < HF_AGGREGATION_MAX_LAYERS; f->n_layers++) {
@@ -46,13 +46,13 @@ static int read_layers(hf_aggregation_file *f, hf_error *err)
             break;
         if ((rc = shape_of(shape, 4, f, f->n_layers, "conv1", err)) < 0)
             return rc;
-        n_middle = shape[0];
+        f->n_middle = (int)shape[0];
         f->channels[f->n_layers] = (int)shape[1];
     }
     if ((rc = shape_of(shape, 4, f, 0, "conv3", err)) < 0)
         return rc;
     f->n_features = (int)shape[0];
-    f->n_groups = hf_sd_config_groups(n_middle);
+    f->n_groups = hf_sd_config_groups(f->n_middle);
     return HF_OK;
 }
 
