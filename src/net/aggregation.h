@@ -33,13 +33,14 @@ int     hf_aggregation_n_features(const hf_aggregation *net); /* D */
 float   hf_aggregation_mixing(const hf_aggregation *net, int step, int layer); /* after the softmax */
 int64_t hf_aggregation_weight_bytes(const hf_aggregation *net);
 
-/* Scratch for N maps on a grid of h x w cells; taps are never larger than the grid. */
+/* Scratch for N maps on a grid of h x w cells; again for another grid. */
 int hf_aggregation_prepare(hf_aggregation *net, int N, int h, int w, hf_error *err);
 
-/* out f32 [N,h,w,D] = 0, to begin a sum. */
-int hf_aggregation_begin(hf_aggregation *net, const hf_tensor *out, hf_error *err);
+/* The next add begins a new sum: it overwrites `out`. */
+void hf_aggregation_begin(hf_aggregation *net);
 
-/* out += mixing[step,layer] * bottleneck_layer(map); map [N,.,.,C] of any size. step: index into the saved steps. */
+/* out f32 [N,h,w,D] += mixing[step,layer] * bottleneck_layer(map); map [N,.,.,C] of at most h * w cells. step: index
+ * into the saved steps. */
 int hf_aggregation_add(hf_aggregation *net, const hf_tensor *out, const hf_tensor *map, int step, int layer,
                        hf_error *err);
 

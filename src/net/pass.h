@@ -43,6 +43,9 @@ hf_tensor hf_pass_take_shape(hf_pass *p, hf_dtype dtype, int n_dims, const int64
 #define hf_pass_take(p, dtype, n_dims, ...) \
     hf_pass_take_shape(p, dtype, n_dims, (const int64_t[]){__VA_ARGS__})
 
+/* One of the type and shape of x, but with C in the last dimension. */
+hf_tensor hf_pass_take_like(hf_pass *p, const hf_tensor *x, int64_t C);
+
 /* The same memory as t in another shape of as many numbers. */
 hf_tensor hf_pass_view_shape(const hf_tensor *t, int n_dims, const int64_t *shape);
 #define hf_pass_view(t, n_dims, ...) hf_pass_view_shape(t, n_dims, (const int64_t[]){__VA_ARGS__})
@@ -67,6 +70,10 @@ void hf_pass_add(hf_pass *p, const hf_tensor *out, const hf_tensor *a, const hf_
 
 /* Channels from..from+n-1 of x to channels to.. of out. */
 void hf_pass_copy_channels(hf_pass *p, const hf_tensor *out, const hf_tensor *x, int64_t to, int64_t from, int64_t n);
+
+/* In place. */
+void hf_pass_activate(hf_pass *p, const hf_tensor *x, hf_activation activation);
+void hf_pass_resize(hf_pass *p, const hf_tensor *out, const hf_tensor *x, hf_resize_kind kind);
 
 /* Show value to the watch, if there is one. format: its name. */
 void hf_pass_show(hf_pass *p, const hf_tensor *value, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -49,6 +49,7 @@ int  hf_unet_open(hf_unet **out, hf_backend *be, const hf_weights *weights, cons
 void hf_unet_close(hf_unet **net);
 
 const hf_unet_config *hf_unet_get_config(const hf_unet *net);
+hf_backend           *hf_unet_get_backend(const hf_unet *net);
 int64_t               hf_unet_weight_bytes(const hf_unet *net);
 
 /* Decoder ResNets, counted from 0 in the order of up_blocks.0.resnets.0, .1, ..; and their channels. */
@@ -69,7 +70,7 @@ void hf_unet_times_free(hf_unet_times **times);
 /* Scratch for N latents of h x w cells; again for another size. Returns HF_EARG where a size is no multiple of
  * 2^(n_levels-1), HF_ENOMEM. */
 int     hf_unet_prepare(hf_unet *net, int N, int h, int w, hf_error *err);
-int64_t hf_unet_scratch_bytes(const hf_unet_config *config, int N, int h, int w); /* what prepare takes */
+int64_t hf_unet_scratch_bytes(hf_unet *net, int N, int h, int w); /* what prepare takes; 0 for a wrong size */
 
 /* What is wanted of a run besides the noise. Each map is handed over as it is produced, is valid during the call
  * only, and must not be written to. A negative return ends the run with it. */
