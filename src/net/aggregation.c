@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/net/run.h"
+#include "src/net/pass.h"
 
 #define EPSILON 1e-5f
 
@@ -170,56 +170,56 @@ float hf_aggregation_mixing(const hf_aggregation *a, int step, int layer)
 }
 
 /* out [N,h,w,C] = l(x) on the grid: the 1x1 convolution on x's own cells, then the resize. small: scratch. */
-static void project(hf_run *r, const hf_tensor *out, const hf_tensor *x, const hf_linear *l)
+static void project(hf_pass *p, const hf_tensor *out, const hf_tensor *x, const hf_linear *l)
 {
     if (x->shape[1] == out->shape[1] && x->shape[2] == out->shape[2]) {
-        hf_run_linear(r, out, x, l, NULL, HF_ACT_NONE);
+        hf_pass_linear(p, out, x, l, NULL, HF_ACT_NONE);
         return;
     }
-    size_t mark = hf_arena_mark(r->arena);
-    hf_tensor small = hf_run_take_like(r, x, out->shape[3]);
-    hf_run_linear(r, &small, x, l, NULL, HF_ACT_NONE);
-    hf_run_resize(r, out, &small, HF_RESIZE_BILINEAR);
-    hf_arena_rewind(r->arena, mark);
+    size_t mark = hf_arena_mark(p->arena);
+    hf_tensor small = hf_pass_take_like(p, x, out->shape[3]);
+    hf_pass_linear(p, &small, x, l, NULL, HF_ACT_NONE);
+    hf_pass_resize(p, out, &small, HF_RESIZE_BILINEAR);
+    hf_arena_rewind(p->arena, mark);
 }
 
 /* wide [N,h,w,D] = the residual: gn(shortcut(x)), or x where it has D channels. */
-static void run_shortcut(hf_run *r, const hf_aggregation *a, const bottleneck *b, const hf_tensor *wide, const hf_tensor *x)
+static void run_shortcut(hf_pass *p, const hf_aggregation *a, const bottleneck *b, const hf_tensor *wide, const hf_tensor *x)
 {
     if (b->c_in == a->D) {
-        hf_run_resize(r, wide, x, HF_RESIZE_BILINEAR);
+        hf_pass_resize(p, wide, x, HF_RESIZE_BILINEAR);
         return;
     }
-    project(r, wide, x, &b->shortcut);
-    hf_run_group_norm(r, wide, wide, &b->norm_shortcut, a->n_groups, EPSILON, HF_ACT_NONE);
+    project(p, wide, x, &b->shortcut);
+    hf_pass_group_norm(p, wide, wide, &b->norm_shortcut, &(hf_group_norm_params){ a->n_groups, EPSILON, HF_ACT_NONE });
 }
 
-static void run_layer(hf_run *r, const hf_aggregation *a, const bottleneck *b, const hf_tensor *out, const hf_tensor *x,
+static void run_layer(hf_pass *p, const hf_aggregation *a, const bottleneck *b, const hf_tensor *out, const hf_tensor *x,
                       float weight)
 {
-    hf_tensor middle = hf_run_take(r, 4, a->N, a->h, a->w, a->n_middle);
-    hf_tensor next = hf_run_take(r, 4, a->N, a->h, a->w, a->n_middle);
-    hf_tensor wide = hf_run_take(r, 4, a->N, a->h, a->w, a->D);
-    hf_tensor residual = hf_run_take(r, 4, a->N, a->h, a->w, a->D);
+    hf_tensor middle = hf_pass_take(p, HF_F32, 4, a->N, a->h, a->w, a->n_middle);
+    hf_tensor next = hf_pass_take(p, HF_F32, 4, a->N, a->h, a->w, a->n_middle);
+    hf_tensor wide = hf_pass_take(p, HF_F32, 4, a->N, a->h, a->w, a->D);
+    hf_tensor residual = hf_pass_take(p, HF_F32, 4, a->N, a->h, a->w, a->D);
 
-    project(r, &middle, x, &b->conv1);
-    hf_run_group_norm(r, &middle, &middle, &b->norm1, a->n_groups, EPSILON, HF_ACT_RELU);
-    hf_run_conv(r, &next, &middle, &b->conv2, NULL, HF_ACT_NONE);
-    hf_run_group_norm(r, &next, &next, &b->norm2, a->n_groups, EPSILON, HF_ACT_RELU);
-    hf_run_linear(r, &wide, &next, &b->conv3, NULL, HF_ACT_NONE);
-    hf_run_group_norm(r, &wide, &wide, &b->norm3, a->n_groups, EPSILON, HF_ACT_NONE);
-    run_shortcut(r, a, b, &residual, x);
-    hf_run_add(r, &wide, &wide, &residual, 1, 1);
-    hf_run_activate(r, &wide, HF_ACT_RELU);
+    project(p, &middle, x, &b->conv1);
+    hf_pass_group_norm(p, &middle, &middle, &b->norm1, &(hf_group_norm_params){ a->n_groups, EPSILON, HF_ACT_RELU });
+    hf_pass_conv(p, &next, &middle, &b->conv2, NULL, HF_ACT_NONE);
+    hf_pass_group_norm(p, &next, &next, &b->norm2, &(hf_group_norm_params){ a->n_groups, EPSILON, HF_ACT_RELU });
+    hf_pass_linear(p, &wide, &next, &b->conv3, NULL, HF_ACT_NONE);
+    hf_pass_group_norm(p, &wide, &wide, &b->norm3, &(hf_group_norm_params){ a->n_groups, EPSILON, HF_ACT_NONE });
+    run_shortcut(p, a, b, &residual, x);
+    hf_pass_add(p, &wide, &wide, &residual, 1, 1);
+    hf_pass_activate(p, &wide, HF_ACT_RELU);
     if (a->is_empty)
-        hf_run_add(r, out, &wide, &wide, weight, 0);
+        hf_pass_add(p, out, &wide, &wide, weight, 0);
     else
-        hf_run_add(r, out, out, &wide, 1, weight);
+        hf_pass_add(p, out, out, &wide, 1, weight);
 }
 
 int hf_aggregation_prepare(hf_aggregation *a, int N, int h, int w, hf_error *err)
 {
-    hf_run r = { .be = a->be, .dtype = HF_F32, .planning = true, .err = err };
+    hf_pass p = { .be = a->be, .err = err };
     int rc;
 
     if (a->scratch && a->N == N && a->h == h && a->w == w)
@@ -228,12 +228,12 @@ int hf_aggregation_prepare(hf_aggregation *a, int N, int h, int w, hf_error *err
     a->N = N, a->h = h, a->w = w;
     if ((rc = hf_arena_new(&a->scratch, a->be, "aggregation scratch", err)) < 0)
         return rc;
-    r.arena = a->scratch;
+    p.arena = a->scratch;
     /* The most any map takes: one that is as large as the grid but not of its shape. */
     hf_tensor out = hf_tensor_view(NULL, HF_F32, 4, N, h, w, a->D);
     hf_tensor map = hf_tensor_view(NULL, HF_F32, 4, N, (int64_t)h * w, 1, a->D + 1);
-    run_layer(&r, a, &a->layer[0], &out, &map, 1);
-    if ((rc = r.rc) < 0 || (rc = hf_arena_seal(a->scratch, 0, err)) < 0)
+    run_layer(&p, a, &a->layer[0], &out, &map, 1);
+    if ((rc = p.rc) < 0 || (rc = hf_arena_seal(a->scratch, 0, err)) < 0)
         hf_arena_free(&a->scratch);
     return rc;
 }
@@ -242,9 +242,9 @@ void hf_aggregation_begin(hf_aggregation *a) { a->is_empty = true; }
 
 int hf_aggregation_add(hf_aggregation *a, const hf_tensor *out, const hf_tensor *map, int step, int layer, hf_error *err)
 {
-    hf_run r = { .be = a->be, .arena = a->scratch, .dtype = HF_F32, .err = err };
+    hf_pass p = { .be = a->be, .arena = a->scratch, .err = err };
     hf_arena_reset(a->scratch);
-    run_layer(&r, a, &a->layer[layer], out, map, hf_aggregation_mixing(a, step, layer));
+    run_layer(&p, a, &a->layer[layer], out, map, hf_aggregation_mixing(a, step, layer));
     a->is_empty = false;
-    return r.rc;
+    return p.rc;
 }

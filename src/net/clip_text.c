@@ -61,8 +61,6 @@ int hf_clip_text_config_infer(hf_clip_text_config *config, const hf_weights *wei
     while (hf_weights_has(weights, name));
     c.n_heads = c.width % 64 == 0 ? c.width / 64 : 1;
     c.activation = c.width <= 768 ? HF_ACT_QUICK_GELU : HF_ACT_GELU_ERF;
-    if ((rc = check_config(&c, err)) < 0)
-        return rc;
     *config = c;
     return HF_OK;
 }

@@ -2,6 +2,9 @@
 #include "src/net/pass.h"
 
 #include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 static bool computes(const hf_pass *p)
 {
@@ -14,6 +17,14 @@ hf_tensor hf_pass_take_shape(hf_pass *p, hf_dtype dtype, int n_dims, const int64
     if (p->rc >= 0 && (p->rc = hf_arena_take_shape(p->arena, &t, p->err, dtype, n_dims, shape)) >= 0)
         return t;
     return hf_tensor_view_shape(NULL, dtype, n_dims, shape);
+}
+
+hf_tensor hf_pass_take_like(hf_pass *p, const hf_tensor *x, int64_t C)
+{
+    int64_t shape[HF_MAX_DIMS];
+    memcpy(shape, x->shape, sizeof(shape));
+    shape[x->n_dims - 1] = C;
+    return hf_pass_take_shape(p, x->dtype, x->n_dims, shape);
 }
 
 hf_tensor hf_pass_view_shape(const hf_tensor *t, int n_dims, const int64_t *shape)
@@ -74,4 +85,31 @@ void hf_pass_copy_channels(hf_pass *p, const hf_tensor *out, const hf_tensor *x,
     hf_copy_channels_params params = { .to = to, .from = from, .n = n };
     if (computes(p))
         p->rc = p->be->ops.copy_channels(p->be, out, x, &params, p->err);
+}
+
+void hf_pass_activate(hf_pass *p, const hf_tensor *x, hf_activation activation)
+{
+    hf_activate_params params = { .activation = activation };
+    if (computes(p))
+        p->rc = p->be->ops.activate(p->be, x, x, &params, p->err);
+}
+
+void hf_pass_resize(hf_pass *p, const hf_tensor *out, const hf_tensor *x, hf_resize_kind kind)
+{
+    hf_resize_params params = { .kind = kind };
+    if (computes(p))
+        p->rc = p->be->ops.resize(p->be, out, x, &params, p->err);
+}
+
+void hf_pass_show(hf_pass *p, const hf_tensor *value, const char *format, ...)
+{
+    char name[96];
+    va_list args;
+
+    if (!p->watch || !computes(p) || (p->rc = p->be->ops.sync(p->be, p->err)) < 0)
+        return;
+    va_start(args, format);
+    vsnprintf(name, sizeof(name), format, args);
+    va_end(args);
+    p->watch->see(p->watch->ctx, name, value);
 }

@@ -17,11 +17,19 @@
 #include "src/arena.h"
 #include "src/layers.h"
 
+/* Somebody who is shown values on their way, for tests that compare block by block. The value is in the backend's
+ * memory, computed when the backend has synced, and is changed by later steps. */
+typedef struct hf_pass_watch {
+    void (*see)(void *ctx, const char *name, const hf_tensor *value);
+    void *ctx;
+} hf_pass_watch;
+
 typedef struct hf_pass {
     hf_backend *be;
     hf_arena   *arena;
     hf_error   *err;
     int         rc; /* HF_OK, or the status of the first step that failed */
+    const hf_pass_watch *watch; /* may be NULL */
 } hf_pass;
 
 /* The steps only take memory: the arena is not sealed yet. */
@@ -34,6 +42,9 @@ static inline bool hf_pass_plans(const hf_pass *p)
 hf_tensor hf_pass_take_shape(hf_pass *p, hf_dtype dtype, int n_dims, const int64_t *shape);
 #define hf_pass_take(p, dtype, n_dims, ...) \
     hf_pass_take_shape(p, dtype, n_dims, (const int64_t[]){__VA_ARGS__})
+
+/* One of the type and shape of x, but with C in the last dimension. */
+hf_tensor hf_pass_take_like(hf_pass *p, const hf_tensor *x, int64_t C);
 
 /* The same memory as t in another shape of as many numbers. */
 hf_tensor hf_pass_view_shape(const hf_tensor *t, int n_dims, const int64_t *shape);
@@ -59,5 +70,12 @@ void hf_pass_add(hf_pass *p, const hf_tensor *out, const hf_tensor *a, const hf_
 
 /* Channels from..from+n-1 of x to channels to.. of out. */
 void hf_pass_copy_channels(hf_pass *p, const hf_tensor *out, const hf_tensor *x, int64_t to, int64_t from, int64_t n);
+
+/* In place. */
+void hf_pass_activate(hf_pass *p, const hf_tensor *x, hf_activation activation);
+void hf_pass_resize(hf_pass *p, const hf_tensor *out, const hf_tensor *x, hf_resize_kind kind);
+
+/* Show value to the watch, if there is one. format: its name. */
+void hf_pass_show(hf_pass *p, const hf_tensor *value, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -48,7 +48,7 @@ static const char *find_prefix(const hf_weights *weights)
 /* Channels of a convolution, out and in; 0 if there is none of that name. */
 static int conv_channels(int *n_in, const hf_weights *weights, const char *name)
 {
-    int64_t shape[HF_ENTRY_MAX_DIMS];
+    int64_t shape[HF_ENTRY_MAX_DIMS] = { 0 };
     int n_dims;
     if (!hf_weights_has(weights, name) || hf_weights_shape(weights, name, &n_dims, shape, NULL) < 0 || n_dims != 4)
         return 0;

@@ -101,11 +101,13 @@ void hf_unet_close(hf_unet **net)
 
 const hf_unet_config *hf_unet_get_config(const hf_unet *net) { return &net->config; }
 
+hf_backend *hf_unet_get_backend(const hf_unet *net) { return net->be; }
+
 int64_t hf_unet_weight_bytes(const hf_unet *net) { return hf_layers_bytes(net->layers); }
 
 /* What a walk that makes constants knows. */
 typedef struct making {
-    hf_run          run;
+    hf_pass         pass;
     hf_tensor       input; /* the embedding of the text, or of the times */
     hf_unet_prompt *prompt;
     hf_unet_times  *times;
@@ -117,10 +119,10 @@ static void make_keys(void *ctx, hf_unet_transformer *t)
     int64_t L = m->input.shape[1];
     hf_tensor *k = &m->prompt->k[t->index], *v = &m->prompt->v[t->index];
 
-    *k = hf_run_take(&m->run, 3, 1, L, t->channels);
-    *v = hf_run_take(&m->run, 3, 1, L, t->channels);
-    hf_run_linear(&m->run, k, &m->input, &t->cross_k, NULL, HF_ACT_NONE);
-    hf_run_linear(&m->run, v, &m->input, &t->cross_v, NULL, HF_ACT_NONE);
+    *k = hf_pass_take(&m->pass, HF_F32, 3, 1, L, t->channels);
+    *v = hf_pass_take(&m->pass, HF_F32, 3, 1, L, t->channels);
+    hf_pass_linear(&m->pass, k, &m->input, &t->cross_k, NULL, HF_ACT_NONE);
+    hf_pass_linear(&m->pass, v, &m->input, &t->cross_v, NULL, HF_ACT_NONE);
 }
 
 int hf_unet_prompt_new(hf_unet_prompt **out, hf_unet *net, const hf_tensor *embedding, hf_error *err)
@@ -138,14 +140,13 @@ int hf_unet_prompt_new(hf_unet_prompt **out, hf_unet *net, const hf_tensor *embe
     }
     if ((rc = hf_arena_new(&p->memory, net->be, "prompt", err)) < 0)
         goto end;
-    making m = { .run = { .be = net->be, .arena = p->memory, .dtype = HF_F32, .planning = true, .err = err }, .prompt = p };
+    making m = { .pass = { .be = net->be, .arena = p->memory, .err = err }, .prompt = p };
     m.input = hf_tensor_view(embedding->data, embedding->dtype, 3, 1, embedding->shape[0], embedding->shape[1]);
     hf_unet_walk(net, NULL, make_keys, &m);
     if ((rc = hf_arena_seal(p->memory, 0, err)) < 0)
         goto end;
-    m.run.planning = false;
     hf_unet_walk(net, NULL, make_keys, &m);
-    if ((rc = m.run.rc) < 0 || (rc = net->be->ops.sync(net->be, err)) < 0)
+    if ((rc = m.pass.rc) < 0 || (rc = net->be->ops.sync(net->be, err)) < 0)
         goto end;
     *out = p;
     p = NULL;
@@ -182,26 +183,23 @@ static void make_bias(void *ctx, hf_unet_resnet *resnet)
     making *m = ctx;
     hf_tensor *bias = &m->times->bias[resnet->index];
 
-    *bias = hf_run_take(&m->run, 2, m->times->n, resnet->c_out);
-    hf_run_linear(&m->run, bias, &m->input, &resnet->time, NULL, HF_ACT_NONE);
-    hf_run_add(&m->run, bias, bias, &resnet->conv1.bias, 1, 1);
+    *bias = hf_pass_take(&m->pass, HF_F32, 2, m->times->n, resnet->c_out);
+    hf_pass_linear(&m->pass, bias, &m->input, &resnet->time, NULL, HF_ACT_NONE);
+    hf_pass_add(&m->pass, bias, bias, &resnet->conv1.bias, 1, 1);
 }
 
 /* silu(linear_2(silu(linear_1(sinusoid)))): what every ResNet projects. */
 static void make_all_biases(hf_unet *net, making *m, const float *waves)
 {
     int64_t n = m->times->n, C = net->config.channels[0];
-    hf_run *r = &m->run;
-    hf_tensor wave = hf_run_take(r, 2, n, C), middle = hf_run_take(r, 2, n, 4 * C);
+    hf_pass *p = &m->pass;
+    hf_tensor wave = hf_pass_take(p, HF_F32, 2, n, C), middle = hf_pass_take(p, HF_F32, 2, n, 4 * C);
 
-    m->input = hf_run_take(r, 2, n, 4 * C);
-    if (!hf_run_skips(r)) {
-        r->rc = net->be->ops.write(net->be, &wave, waves, r->err);
-        if (r->rc >= 0)
-            r->rc = net->be->ops.sync(net->be, r->err);
-    }
-    hf_run_linear(r, &middle, &wave, &net->time1, NULL, HF_ACT_SILU);
-    hf_run_linear(r, &m->input, &middle, &net->time2, NULL, HF_ACT_SILU);
+    m->input = hf_pass_take(p, HF_F32, 2, n, 4 * C);
+    if (p->rc >= 0 && !hf_pass_plans(p) && (p->rc = net->be->ops.write(net->be, &wave, waves, p->err)) >= 0)
+        p->rc = net->be->ops.sync(net->be, p->err);
+    hf_pass_linear(p, &middle, &wave, &net->time1, NULL, HF_ACT_SILU);
+    hf_pass_linear(p, &m->input, &middle, &net->time2, NULL, HF_ACT_SILU);
     hf_unet_walk(net, make_bias, NULL, m);
 }
 
@@ -221,13 +219,12 @@ int hf_unet_times_new(hf_unet_times **out, hf_unet *net, const int *steps, int n
         sinusoid(waves + (size_t)i * (size_t)C, steps[i], C);
     if ((rc = hf_arena_new(&t->memory, net->be, "time steps", err)) < 0)
         goto end;
-    making m = { .run = { .be = net->be, .arena = t->memory, .dtype = HF_F32, .planning = true, .err = err }, .times = t };
+    making m = { .pass = { .be = net->be, .arena = t->memory, .err = err }, .times = t };
     make_all_biases(net, &m, waves);
     if ((rc = hf_arena_seal(t->memory, 0, err)) < 0)
         goto end;
-    m.run.planning = false;
     make_all_biases(net, &m, waves);
-    if ((rc = m.run.rc) < 0 || (rc = net->be->ops.sync(net->be, err)) < 0)
+    if ((rc = m.pass.rc) < 0 || (rc = net->be->ops.sync(net->be, err)) < 0)
         goto end;
     *out = t;
     t = NULL;

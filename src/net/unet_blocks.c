@@ -43,45 +43,45 @@ void hf_unet_transformer_load(hf_unet_transformer *t, hf_layers *l, const hf_une
     hf_layers_linear(l, &t->proj_out, C, C, true, "%s.proj_out", name);
 }
 
-void hf_unet_resnet_branch(const hf_unet_resnet *n, hf_run *r, const hf_tensor *out, const hf_tensor *x,
+void hf_unet_resnet_branch(const hf_unet_resnet *n, hf_pass *p, const hf_tensor *out, const hf_tensor *x,
                            const hf_tensor *bias, int n_groups)
 {
-    size_t mark = hf_arena_mark(r->arena);
-    hf_tensor normed = hf_run_take_like(r, x, n->c_in);
-    hf_tensor middle = hf_run_take_like(r, x, n->c_out);
+    size_t mark = hf_arena_mark(p->arena);
+    hf_tensor normed = hf_pass_take_like(p, x, n->c_in);
+    hf_tensor middle = hf_pass_take_like(p, x, n->c_out);
     hf_conv conv1 = n->conv1;
 
     conv1.bias = *bias;
-    hf_run_group_norm(r, &normed, x, &n->norm1, n_groups, RESNET_EPSILON, HF_ACT_SILU);
-    hf_run_conv(r, &middle, &normed, &conv1, NULL, HF_ACT_NONE);
-    hf_run_group_norm(r, &middle, &middle, &n->norm2, n_groups, RESNET_EPSILON, HF_ACT_SILU);
-    hf_run_conv(r, out, &middle, &n->conv2, NULL, HF_ACT_NONE);
-    hf_arena_rewind(r->arena, mark);
+    hf_pass_group_norm(p, &normed, x, &n->norm1, &(hf_group_norm_params){ n_groups, RESNET_EPSILON, HF_ACT_SILU });
+    hf_pass_conv(p, &middle, &normed, &conv1, NULL, HF_ACT_NONE);
+    hf_pass_group_norm(p, &middle, &middle, &n->norm2, &(hf_group_norm_params){ n_groups, RESNET_EPSILON, HF_ACT_SILU });
+    hf_pass_conv(p, out, &middle, &n->conv2, NULL, HF_ACT_NONE);
+    hf_arena_rewind(p->arena, mark);
 }
 
-void hf_unet_resnet_finish(const hf_unet_resnet *n, hf_run *r, const hf_tensor *out, const hf_tensor *x)
+void hf_unet_resnet_finish(const hf_unet_resnet *n, hf_pass *p, const hf_tensor *out, const hf_tensor *x)
 {
     if (n->c_in != n->c_out)
-        hf_run_linear(r, out, x, &n->shortcut, out, HF_ACT_NONE);
+        hf_pass_linear(p, out, x, &n->shortcut, out, HF_ACT_NONE);
     else
-        hf_run_add(r, out, out, x, 1, 1);
+        hf_pass_add(p, out, out, x, 1, 1);
 }
 
 /* h += out(attention(q(n), k(n), v(n))) with n = norm1(h). normed [N,L,C] is scratch of the caller. */
-static void attend_self(const hf_unet_transformer *t, hf_run *r, const hf_tensor *h, const hf_tensor *normed)
+static void attend_self(const hf_unet_transformer *t, hf_pass *p, const hf_tensor *h, const hf_tensor *normed)
 {
-    size_t mark = hf_arena_mark(r->arena);
-    hf_tensor q = hf_run_take_like(r, h, t->channels);
-    hf_tensor k = hf_run_take_like(r, h, t->channels);
-    hf_tensor v = hf_run_take_like(r, h, t->channels);
+    size_t mark = hf_arena_mark(p->arena);
+    hf_tensor q = hf_pass_take_like(p, h, t->channels);
+    hf_tensor k = hf_pass_take_like(p, h, t->channels);
+    hf_tensor v = hf_pass_take_like(p, h, t->channels);
 
-    hf_run_layer_norm(r, normed, h, &t->norm1, LAYER_NORM_EPSILON);
-    hf_run_linear(r, &q, normed, &t->q, NULL, HF_ACT_NONE);
-    hf_run_linear(r, &k, normed, &t->k, NULL, HF_ACT_NONE);
-    hf_run_linear(r, &v, normed, &t->v, NULL, HF_ACT_NONE);
-    hf_run_attention(r, normed, &q, &k, &v, t->n_heads);
-    hf_run_linear(r, h, normed, &t->out, h, HF_ACT_NONE);
-    hf_arena_rewind(r->arena, mark);
+    hf_pass_layer_norm(p, normed, h, &t->norm1, LAYER_NORM_EPSILON);
+    hf_pass_linear(p, &q, normed, &t->q, NULL, HF_ACT_NONE);
+    hf_pass_linear(p, &k, normed, &t->k, NULL, HF_ACT_NONE);
+    hf_pass_linear(p, &v, normed, &t->v, NULL, HF_ACT_NONE);
+    hf_pass_attention(p, normed, &q, &k, &v, &(hf_attention_params){ .n_heads = t->n_heads });
+    hf_pass_linear(p, h, normed, &t->out, h, HF_ACT_NONE);
+    hf_arena_rewind(p->arena, mark);
 }
 
 /* All pictures have one prompt, and a query sees nothing but the prompt: the batch is one long sequence. */
@@ -90,45 +90,45 @@ static hf_tensor as_one_sequence(const hf_tensor *x)
     return hf_tensor_view(x->data, x->dtype, 3, 1, x->shape[0] * x->shape[1], x->shape[2]);
 }
 
-static void attend_prompt(const hf_unet_transformer *t, hf_run *r, const hf_tensor *h, const hf_tensor *normed,
+static void attend_prompt(const hf_unet_transformer *t, hf_pass *p, const hf_tensor *h, const hf_tensor *normed,
                           const hf_tensor *k, const hf_tensor *v)
 {
-    size_t mark = hf_arena_mark(r->arena);
-    hf_tensor q = hf_run_take_like(r, h, t->channels);
+    size_t mark = hf_arena_mark(p->arena);
+    hf_tensor q = hf_pass_take_like(p, h, t->channels);
 
-    hf_run_layer_norm(r, normed, h, &t->norm2, LAYER_NORM_EPSILON);
-    hf_run_linear(r, &q, normed, &t->cross_q, NULL, HF_ACT_NONE);
+    hf_pass_layer_norm(p, normed, h, &t->norm2, LAYER_NORM_EPSILON);
+    hf_pass_linear(p, &q, normed, &t->cross_q, NULL, HF_ACT_NONE);
     hf_tensor all_q = as_one_sequence(&q), all_out = as_one_sequence(normed);
-    hf_run_attention(r, &all_out, &all_q, k, v, t->n_heads);
-    hf_run_linear(r, h, normed, &t->cross_out, h, HF_ACT_NONE);
-    hf_arena_rewind(r->arena, mark);
+    hf_pass_attention(p, &all_out, &all_q, k, v, &(hf_attention_params){ .n_heads = t->n_heads });
+    hf_pass_linear(p, h, normed, &t->cross_out, h, HF_ACT_NONE);
+    hf_arena_rewind(p->arena, mark);
 }
 
-static void feed_forward(const hf_unet_transformer *t, hf_run *r, const hf_tensor *h, const hf_tensor *normed)
+static void feed_forward(const hf_unet_transformer *t, hf_pass *p, const hf_tensor *h, const hf_tensor *normed)
 {
-    size_t mark = hf_arena_mark(r->arena);
-    hf_tensor wide = hf_run_take_like(r, h, 4 * t->channels);
+    size_t mark = hf_arena_mark(p->arena);
+    hf_tensor wide = hf_pass_take_like(p, h, 4 * t->channels);
 
-    hf_run_layer_norm(r, normed, h, &t->norm3, LAYER_NORM_EPSILON);
-    hf_run_linear(r, &wide, normed, &t->wide, NULL, HF_ACT_GEGLU);
-    hf_run_linear(r, h, &wide, &t->narrow, h, HF_ACT_NONE);
-    hf_arena_rewind(r->arena, mark);
+    hf_pass_layer_norm(p, normed, h, &t->norm3, LAYER_NORM_EPSILON);
+    hf_pass_linear(p, &wide, normed, &t->wide, NULL, HF_ACT_GEGLU);
+    hf_pass_linear(p, h, &wide, &t->narrow, h, HF_ACT_NONE);
+    hf_arena_rewind(p->arena, mark);
 }
 
-void hf_unet_transformer_run(const hf_unet_transformer *t, hf_run *r, const hf_tensor *x, const hf_tensor *k,
+void hf_unet_transformer_run(const hf_unet_transformer *t, hf_pass *p, const hf_tensor *x, const hf_tensor *k,
                              const hf_tensor *v, int n_groups)
 {
-    size_t mark = hf_arena_mark(r->arena);
-    hf_tensor h = hf_run_take_like(r, x, t->channels), normed = hf_run_take_like(r, x, t->channels);
+    size_t mark = hf_arena_mark(p->arena);
+    hf_tensor h = hf_pass_take_like(p, x, t->channels), normed = hf_pass_take_like(p, x, t->channels);
     int64_t N = x->shape[0], L = x->shape[1] * x->shape[2];
 
-    hf_run_group_norm(r, &normed, x, &t->norm, n_groups, TRANSFORMER_EPSILON, HF_ACT_NONE);
-    hf_run_linear(r, &h, &normed, &t->proj_in, NULL, HF_ACT_NONE);
+    hf_pass_group_norm(p, &normed, x, &t->norm, &(hf_group_norm_params){ n_groups, TRANSFORMER_EPSILON, HF_ACT_NONE });
+    hf_pass_linear(p, &h, &normed, &t->proj_in, NULL, HF_ACT_NONE);
     hf_tensor h_tokens = hf_tensor_view(h.data, h.dtype, 3, N, L, t->channels);
     hf_tensor n_tokens = hf_tensor_view(normed.data, normed.dtype, 3, N, L, t->channels);
-    attend_self(t, r, &h_tokens, &n_tokens);
-    attend_prompt(t, r, &h_tokens, &n_tokens, k, v);
-    feed_forward(t, r, &h_tokens, &n_tokens);
-    hf_run_linear(r, x, &h, &t->proj_out, x, HF_ACT_NONE);
-    hf_arena_rewind(r->arena, mark);
+    attend_self(t, p, &h_tokens, &n_tokens);
+    attend_prompt(t, p, &h_tokens, &n_tokens, k, v);
+    feed_forward(t, p, &h_tokens, &n_tokens);
+    hf_pass_linear(p, x, &h, &t->proj_out, x, HF_ACT_NONE);
+    hf_arena_rewind(p->arena, mark);
 }

@@ -2,7 +2,7 @@
 #ifndef HF_SRC_NET_UNET_PARTS_H
 #define HF_SRC_NET_UNET_PARTS_H
 
-#include "src/net/run.h"
+#include "src/net/pass.h"
 #include "src/net/unet.h"
 
 #define HF_UNET_MAX_LAYERS 3 /* config.n_layers; SD has 2 */
@@ -79,12 +79,12 @@ void hf_unet_transformer_load(hf_unet_transformer *t, hf_layers *layers, const h
  * The branch of a ResNet into out [N,h,w,c_out], from x [N,h,w,c_in]; finish adds the residual. Two calls, since the
  * branch alone is what a tap sees. bias: of conv1, for this time step.
  */
-void hf_unet_resnet_branch(const hf_unet_resnet *resnet, hf_run *r, const hf_tensor *out, const hf_tensor *x,
+void hf_unet_resnet_branch(const hf_unet_resnet *resnet, hf_pass *p, const hf_tensor *out, const hf_tensor *x,
                            const hf_tensor *bias, int n_groups);
-void hf_unet_resnet_finish(const hf_unet_resnet *resnet, hf_run *r, const hf_tensor *out, const hf_tensor *x);
+void hf_unet_resnet_finish(const hf_unet_resnet *resnet, hf_pass *p, const hf_tensor *out, const hf_tensor *x);
 
 /* In place. k, v: of the prompt. */
-void hf_unet_transformer_run(const hf_unet_transformer *t, hf_run *r, const hf_tensor *x, const hf_tensor *k,
+void hf_unet_transformer_run(const hf_unet_transformer *t, hf_pass *p, const hf_tensor *x, const hf_tensor *k,
                              const hf_tensor *v, int n_groups);
 
 /* A network without weights: only sizes, for planning. HF_EARG for a configuration that cannot be. */

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "src/net/pass.h"
 #include "src/noise.h"
 
 #define MAX_LAYERS 8 /* ResNets a block */
@@ -45,6 +44,7 @@ struct hf_vae {
     hf_dtype      stream_type;  /* of x, and of what attention reads */
     hf_dtype      operand_type; /* of what only a convolution or matrix reads */
     hf_layers    *layers;
+    const hf_pass_watch *watch;
     hf_conv       conv_in, conv_out, quant_conv;
     block         blocks[HF_VAE_MAX_BLOCKS];
     resnet        mid[2];
@@ -76,7 +76,7 @@ static int check_config(const hf_vae_config *c, hf_error *err)
 int hf_vae_config_infer(hf_vae_config *config, const hf_weights *weights, hf_error *err)
 {
     hf_vae_config c = HF_VAE_SD;
-    int64_t shape[HF_ENTRY_MAX_DIMS];
+    int64_t shape[HF_ENTRY_MAX_DIMS] = { 0 };
     int n_dims, rc;
     char name[96];
 
@@ -94,8 +94,6 @@ int hf_vae_config_infer(hf_vae_config *config, const hf_weights *weights, hf_err
     if ((rc = hf_weights_shape(weights, "quant_conv.weight", &n_dims, shape, err)) < 0)
         return rc;
     c.latent_channels = (int)(shape[0] / 2);
-    if ((rc = check_config(&c, err)) < 0)
-        return rc;
     *config = c;
     return HF_OK;
 }
@@ -189,6 +187,11 @@ void hf_vae_close(hf_vae **vae)
     *vae = NULL;
 }
 
+void hf_vae_watch(hf_vae *vae, const hf_pass_watch *watch)
+{
+    vae->watch = watch;
+}
+
 int hf_vae_stride(const hf_vae *vae)
 {
     return 1 << (vae->config.n_blocks - 1);
@@ -262,6 +265,7 @@ static hf_tensor run_block(hf_pass *p, const hf_vae *vae, int i, const hf_tensor
     if (i == 0) {
         x = hf_pass_take(p, vae->stream_type, 4, N, H, W, c->channels[0]);
         hf_pass_conv(p, &x, input, &vae->conv_in, NULL, HF_ACT_NONE);
+        hf_pass_show(p, &x, "encoder.conv_in");
     }
     for (int j = 0; j < c->layers_per_block; j++)
         x = run_resnet(p, vae, &vae->blocks[i].resnets[j], &x);
@@ -278,17 +282,21 @@ static void run_encoder(hf_pass *p, const hf_vae *vae, const hf_tensor *moments,
     hf_group_norm_params norm = { .n_groups = vae->config.n_groups, .epsilon = EPSILON, .activation = HF_ACT_SILU };
     hf_tensor x = *image;
 
-    for (int i = 0; i < vae->config.n_blocks; i++)
+    for (int i = 0; i < vae->config.n_blocks; i++) {
         x = run_block(p, vae, i, &x);
+        hf_pass_show(p, &x, "encoder.down_blocks.%d", i);
+    }
     x = run_resnet(p, vae, &vae->mid[0], &x);
     run_attention(p, vae, &x);
     x = run_resnet(p, vae, &vae->mid[1], &x);
+    hf_pass_show(p, &x, "encoder.mid_block");
     hf_tensor normed = hf_pass_take(p, vae->operand_type, 4, x.shape[0], x.shape[1], x.shape[2], x.shape[3]);
     hf_tensor raw = hf_pass_take(p, vae->stream_type, 4, x.shape[0], x.shape[1], x.shape[2],
                                  2 * vae->config.latent_channels);
     hf_pass_group_norm(p, &normed, &x, &vae->norm_out, &norm);
     hf_pass_conv(p, &raw, &normed, &vae->conv_out, NULL, HF_ACT_NONE);
     hf_pass_conv(p, moments, &raw, &vae->quant_conv, NULL, HF_ACT_NONE);
+    hf_pass_show(p, moments, "quant_conv");
 }
 
 static int check_size(const hf_vae *vae, int64_t N, int64_t H, int64_t W, hf_error *err)
@@ -386,7 +394,7 @@ static int take_sample(hf_vae *vae, const hf_tensor *latents, const hf_tensor *m
 int hf_vae_encode(hf_vae *vae, hf_arena *arena, const hf_tensor *latents, const hf_tensor *image,
                   const hf_vae_sample *sample, hf_error *err)
 {
-    hf_pass p = { .be = vae->be, .arena = arena, .err = err };
+    hf_pass p = { .be = vae->be, .arena = arena, .err = err, .watch = vae->watch };
     int rc;
 
     if ((rc = check_size(vae, image->shape[0], image->shape[1], image->shape[2], err)) < 0)

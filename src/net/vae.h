@@ -13,8 +13,7 @@
 #ifndef HF_SRC_NET_VAE_H
 #define HF_SRC_NET_VAE_H
 
-#include "src/arena.h"
-#include "src/weights.h"
+#include "src/net/pass.h"
 
 #define HF_VAE_MAX_BLOCKS 8
 
@@ -70,5 +69,9 @@ int hf_vae_plan(hf_vae *vae, hf_arena *arena, int64_t N, int64_t H, int64_t W, h
  */
 int hf_vae_encode(hf_vae *vae, hf_arena *arena, const hf_tensor *latents, const hf_tensor *image,
                   const hf_vae_sample *sample, hf_error *err);
+
+/* Show the outputs of the blocks of every later encode, under diffusers' module names: "encoder.conv_in",
+ * "encoder.down_blocks.I", "encoder.mid_block", "quant_conv". For tests; borrowed; NULL ends it. */
+void hf_vae_watch(hf_vae *vae, const hf_pass_watch *watch);
 
 #endif
