@@ -8,6 +8,7 @@
 #define FIELD(name) offsetof(hf_options, name)
 #define RUN HF_VERB_RUN
 #define EVAL HF_VERB_EVAL
+#define MODELS HF_VERB_MODELS
 #define MANNER HF_ROLE_MANNER
 #define SHOW HF_ROLE_SHOW
 #define MAX_FRAME 1e12
@@ -18,6 +19,8 @@ const hf_verb_row hf_verb_table[] = {
     { HF_VERB_DOCTOR, "doctor", "", "tell what this machine and this build can do", 0, 0, 0, NULL },
     { HF_VERB_EVAL, "eval", "RESULTS --davis DIR [options]", "score masks: J and F as the DAVIS tools compute them", 0,
       1, 1, "no folder of results, want hfprop eval RESULTS --davis DIR" },
+    { HF_VERB_MODELS, "models", "[list | info NAME | verify NAME...]", "what models there are; look into or check files of weights",
+      0, 0, HF_MAX_INPUTS, NULL },
     { HF_VERB_BENCH, "bench", "[match] [options]", "time the parts on this machine", 1, 0, 0, NULL },
     { 0 },
 };
@@ -65,7 +68,7 @@ const hf_option_row hf_option_table[] = {
     { .group = "Model", .name = "model", .letter = 'm', .arg = "NAME", .kind = HF_OPT_TEXT,
       .verbs = RUN, .field = FIELD(model), .initial = "classic",
       .help = "what computes the features; `hfprop doctor` lists them" },
-    { .group = "Model", .name = "weights", .arg = "PATH", .kind = HF_OPT_TEXT, .verbs = RUN,
+    { .group = "Model", .name = "weights", .arg = "PATH", .kind = HF_OPT_TEXT, .verbs = RUN | MODELS,
       .field = FIELD(weights), .help = "file or folder of the model's weights, for models that have them" },
     { .group = "Model", .name = "precision", .arg = "TYPE", .kind = HF_OPT_CHOICE, .verbs = RUN,
       .field = FIELD(precision), .initial = "auto", .choices = "auto|f32|bf16|f16",
@@ -192,9 +195,9 @@ const hf_option_row hf_option_table[] = {
       .role = MANNER, .verbs = EVAL, .field = FIELD(keep_first_last), .value = 1,
       .help = "score the first and the last frame too" },
 
-    { .group = "Messages", .name = "json", .kind = HF_OPT_FLAG, .role = MANNER, .verbs = RUN | EVAL,
+    { .group = "Messages", .name = "json", .kind = HF_OPT_FLAG, .role = MANNER, .verbs = RUN | EVAL | MODELS,
       .field = FIELD(json), .value = 1,
-      .help = "events on the standard output, one JSON object a line; eval: the scores" },
+      .help = "events on the standard output, one JSON object a line; eval, models: the answer" },
     { .group = "Messages", .name = "log-json", .arg = "FILE", .kind = HF_OPT_TEXT, .role = MANNER,
       .verbs = RUN, .field = FIELD(log_path), .help = "the same events into a file" },
     { .group = "Messages", .name = "progress", .arg = "HOW", .kind = HF_OPT_CHOICE, .role = MANNER,

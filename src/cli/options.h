@@ -22,6 +22,7 @@ typedef enum hf_verb {
     HF_VERB_DOCTOR = 1 << 1,
     HF_VERB_BENCH = 1 << 2,
     HF_VERB_EVAL = 1 << 3,
+    HF_VERB_MODELS = 1 << 4,
     HF_VERB_ALL = ~0
 } hf_verb;
 
