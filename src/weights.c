@@ -99,28 +99,42 @@ static bool same_shape(int a_dims, const int64_t *a, int b_dims, const int64_t *
     return true;
 }
 
+/* Value i of an array, which may begin at any address. */
 static float value_of(const hf_tensor_entry *e, int64_t i)
 {
+    union {
+        float    f32;
+        double   f64;
+        int64_t  i64;
+        int32_t  i32;
+        int16_t  i16;
+        uint16_t u16;
+        int8_t   i8;
+        uint8_t  u8;
+    } v;
+    size_t size = hf_entry_type_size(e->type);
+
+    memcpy(&v, (const char *)e->data + (size_t)i * size, size);
     switch (e->type) {
     case HF_ENTRY_F32:
-        return ((const float *)e->data)[i];
+        return v.f32;
     case HF_ENTRY_F16:
-        return hf_f16_to_f32(((const uint16_t *)e->data)[i]);
+        return hf_f16_to_f32(v.u16);
     case HF_ENTRY_BF16:
-        return hf_bf16_to_f32(((const uint16_t *)e->data)[i]);
+        return hf_bf16_to_f32(v.u16);
     case HF_ENTRY_F64:
-        return (float)((const double *)e->data)[i];
+        return (float)v.f64;
     case HF_ENTRY_I64:
-        return (float)((const int64_t *)e->data)[i];
+        return (float)v.i64;
     case HF_ENTRY_I32:
-        return (float)((const int32_t *)e->data)[i];
+        return (float)v.i32;
     case HF_ENTRY_I16:
-        return ((const int16_t *)e->data)[i];
+        return v.i16;
     case HF_ENTRY_I8:
-        return ((const int8_t *)e->data)[i];
+        return v.i8;
     case HF_ENTRY_U8:
     case HF_ENTRY_BOOL:
-        return ((const uint8_t *)e->data)[i];
+        return v.u8;
     }
     return 0;
 }
@@ -176,5 +190,6 @@ int hf_weights_read(const hf_weights *w, const hf_tensor *out, const char *canon
                        w->what, place.name, found, wanted);
     int64_t of_row = e->n_dims > 0 && e->shape[0] > 0 ? (int64_t)(e->bytes / hf_entry_type_size(e->type)) / e->shape[0] : 1;
     (place.transposed && e->n_dims == 2 ? copy_transposed : copy_straight)(out, e, place.row * of_row);
+    hf_tensor_file_drop(w->file, e);
     return HF_OK;
 }
