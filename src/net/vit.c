@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "src/arena.h"
-#include "src/layers.h"
+#include "src/net/pass.h"
 
 #define MAX_DEPTH 256
 #define HEAD_WIDTH 64
@@ -289,110 +288,97 @@ int64_t hf_vit_bytes(const hf_vit *v, int width, int height)
 
 /* ---- running ---- */
 
-static int norm(hf_vit *v, const hf_tensor *out, const hf_tensor *x, const hf_norm *n, hf_error *err)
-{
-    hf_layer_norm_params p = { .epsilon = EPSILON };
-    return v->backend->ops.layer_norm(v->backend, out, x, &n->gamma, &n->beta, &p, err);
-}
+/* A pass and what is to be brought out of it. */
+typedef struct run {
+    hf_pass           pass;
+    const hf_vit_tap *taps;
+    int               n_taps;
+} run;
 
-static int linear(hf_vit *v, const hf_tensor *out, const hf_tensor *x, const hf_linear *l, const hf_tensor *residual,
-                  hf_activation activation, hf_error *err)
+static void embed(hf_vit *v, run *r, const hf_tensor *image)
 {
-    hf_linear_params p = { .activation = activation };
-    return v->backend->ops.linear(v->backend, out, x, l->weight, hf_bias(&l->bias), residual, &p, err);
-}
-
-static int embed(hf_vit *v, const hf_tensor *image, hf_error *err)
-{
-    const hf_ops *ops = &v->backend->ops;
     int64_t C = v->sizes.width, n_head = 1 + v->sizes.n_registers;
     hf_tensor batch = hf_tensor_view(image->data, image->dtype, 4, 1, v->H, v->W, 3);
     hf_tensor head = rows_of(&v->x, 0, 2, (const int64_t[]){ n_head, C });
     hf_tensor patches = rows_of(&v->x, n_head, 4, (const int64_t[]){ 1, v->h, v->w, C });
-    int rc = ops->copy(v->backend, &head, &v->head, err);
-    return rc < 0 ? rc : ops->conv2d(v->backend, &patches, &batch, v->patch.weight, hf_bias(&v->patch.bias), &v->place,
-                                     &v->patch.params, err);
+    r->pass.rc = v->backend->ops.copy(v->backend, &head, &v->head, r->pass.err);
+    hf_pass_conv(&r->pass, &patches, &batch, &v->patch, &v->place, HF_ACT_NONE);
 }
 
-/* The patches' rows of from, into every tap of this layer and facet. */
-static int bring_out(hf_vit *v, const hf_vit_tap *taps, int n_taps, int layer, hf_vit_facet facet,
-                     const hf_tensor *from, hf_error *err)
+static bool wants(const run *r, int layer, hf_vit_facet facet)
 {
-    hf_tensor patches = rows_of(from, 1 + v->sizes.n_registers, 3, (const int64_t[]){ v->h, v->w, v->sizes.width });
-    int rc = HF_OK;
-    for (int i = 0; i < n_taps && rc >= 0; i++)
-        if (taps[i].layer == layer && taps[i].facet == facet)
-            rc = facet == HF_VIT_TOKEN ? norm(v, &taps[i].out, &patches, &v->norm, err)
-                                       : v->backend->ops.copy(v->backend, &taps[i].out, &patches, err);
-    return rc;
-}
-
-static bool wants(const hf_vit_tap *taps, int n_taps, int layer, hf_vit_facet facet)
-{
-    for (int i = 0; i < n_taps; i++)
-        if (taps[i].layer == layer && taps[i].facet == facet)
+    for (int i = 0; i < r->n_taps; i++)
+        if (r->taps[i].layer == layer && r->taps[i].facet == facet)
             return true;
     return false;
 }
 
-static int attend(hf_vit *v, const block *b, hf_error *err)
+/* The patches' rows of from, into every tap of this layer and facet. */
+static void bring_out(hf_vit *v, run *r, int layer, hf_vit_facet facet, const hf_tensor *from)
 {
-    hf_attention_params p = { .n_heads = v->sizes.n_heads };
-    int rc = v->backend->ops.attention(v->backend, &v->normed, &v->query, &v->key, &v->value, &p, err);
-    return rc < 0 ? rc : linear(v, &v->x, &v->normed, &b->proj, &v->x, HF_ACT_NONE, err);
+    hf_tensor patches = rows_of(from, 1 + v->sizes.n_registers, 3, (const int64_t[]){ v->h, v->w, v->sizes.width });
+    for (int i = 0; i < r->n_taps && r->pass.rc >= 0; i++) {
+        const hf_vit_tap *tap = &r->taps[i];
+        if (tap->layer != layer || tap->facet != facet)
+            continue;
+        if (facet == HF_VIT_TOKEN)
+            hf_pass_layer_norm(&r->pass, &tap->out, &patches, &v->norm, EPSILON);
+        else
+            r->pass.rc = v->backend->ops.copy(v->backend, &tap->out, &patches, r->pass.err);
+    }
 }
 
-static int feed_forward(hf_vit *v, const block *b, hf_error *err)
+static void feed_forward(hf_vit *v, hf_pass *p, const block *b)
 {
-    int rc = norm(v, &v->normed, &v->x, &b->norm2, err);
-    if (rc < 0)
-        return rc;
-    if (!v->sizes.swiglu) {
-        if ((rc = linear(v, &v->hidden, &v->normed, &b->up, NULL, HF_ACT_GELU_ERF, err)) < 0)
-            return rc;
-    } else if ((rc = linear(v, &v->gate, &v->normed, &b->gate, NULL, HF_ACT_SILU, err)) < 0 ||
-               (rc = linear(v, &v->hidden, &v->normed, &b->up, NULL, HF_ACT_NONE, err)) < 0 ||
-               (rc = v->backend->ops.mul(v->backend, &v->hidden, &v->hidden, &v->gate, err)) < 0)
-        return rc;
-    return linear(v, &v->x, &v->hidden, &b->down, &v->x, HF_ACT_NONE, err);
+    hf_pass_layer_norm(p, &v->normed, &v->x, &b->norm2, EPSILON);
+    if (v->sizes.swiglu) {
+        hf_pass_linear(p, &v->gate, &v->normed, &b->gate, NULL, HF_ACT_SILU);
+        hf_pass_linear(p, &v->hidden, &v->normed, &b->up, NULL, HF_ACT_NONE);
+        if (p->rc >= 0)
+            p->rc = v->backend->ops.mul(v->backend, &v->hidden, &v->hidden, &v->gate, p->err);
+    } else {
+        hf_pass_linear(p, &v->hidden, &v->normed, &b->up, NULL, HF_ACT_GELU_ERF);
+    }
+    hf_pass_linear(p, &v->x, &v->hidden, &b->down, &v->x, HF_ACT_NONE);
 }
 
-/* One block; a layer that only its attention's inputs are wanted of ends with them. */
-static int run_block(hf_vit *v, int layer, bool last, const hf_vit_tap *taps, int n_taps, hf_error *err)
+/* One block; of the last layer, no more than what is wanted. */
+static void run_block(hf_vit *v, run *r, int layer, bool is_last)
 {
     const block *b = &v->blocks[layer - 1];
     const struct { hf_vit_facet facet; const hf_linear *linear; const hf_tensor *out; } inputs[] = {
         { HF_VIT_QUERY, &b->q, &v->query }, { HF_VIT_KEY, &b->k, &v->key }, { HF_VIT_VALUE, &b->v, &v->value },
     };
-    bool goes_on = !last || wants(taps, n_taps, layer, HF_VIT_TOKEN) || wants(taps, n_taps, layer, HF_VIT_RAW);
-    int rc = norm(v, &v->normed, &v->x, &b->norm1, err);
+    hf_attention_params heads = { .n_heads = v->sizes.n_heads };
+    bool goes_on = !is_last || wants(r, layer, HF_VIT_TOKEN) || wants(r, layer, HF_VIT_RAW);
 
-    for (int i = 0; i < 3 && rc >= 0; i++) {
-        if (!goes_on && !wants(taps, n_taps, layer, inputs[i].facet))
-            continue;
-        if ((rc = linear(v, inputs[i].out, &v->normed, inputs[i].linear, NULL, HF_ACT_NONE, err)) >= 0)
-            rc = bring_out(v, taps, n_taps, layer, inputs[i].facet, inputs[i].out, err);
-    }
-    if (rc < 0 || !goes_on)
-        return rc;
-    if ((rc = attend(v, b, err)) < 0 || (rc = feed_forward(v, b, err)) < 0 ||
-        (rc = bring_out(v, taps, n_taps, layer, HF_VIT_TOKEN, &v->x, err)) < 0)
-        return rc;
-    return bring_out(v, taps, n_taps, layer, HF_VIT_RAW, &v->x, err);
+    hf_pass_layer_norm(&r->pass, &v->normed, &v->x, &b->norm1, EPSILON);
+    for (int i = 0; i < 3; i++)
+        if (goes_on || wants(r, layer, inputs[i].facet)) {
+            hf_pass_linear(&r->pass, inputs[i].out, &v->normed, inputs[i].linear, NULL, HF_ACT_NONE);
+            bring_out(v, r, layer, inputs[i].facet, inputs[i].out);
+        }
+    if (!goes_on)
+        return;
+    hf_pass_attention(&r->pass, &v->normed, &v->query, &v->key, &v->value, &heads);
+    hf_pass_linear(&r->pass, &v->x, &v->normed, &b->proj, &v->x, HF_ACT_NONE);
+    feed_forward(v, &r->pass, b);
+    bring_out(v, r, layer, HF_VIT_TOKEN, &v->x);
+    bring_out(v, r, layer, HF_VIT_RAW, &v->x);
 }
 
 int hf_vit_run(hf_vit *v, const hf_tensor *image, const hf_vit_tap *taps, int n_taps, hf_error *err)
 {
-    int last = 0, rc;
+    run r = { .pass = { .be = v->backend, .arena = v->arena, .err = err }, .taps = taps, .n_taps = n_taps };
+    int last = 0;
 
     assert(image->shape[0] == v->H && image->shape[1] == v->W && image->dtype == HF_F32);
     for (int i = 0; i < n_taps; i++) {
         assert(taps[i].layer >= 1 && taps[i].layer <= v->sizes.depth);
         last = taps[i].layer > last ? taps[i].layer : last;
     }
-    if ((rc = embed(v, image, err)) < 0)
-        return rc;
-    for (int layer = 1; layer <= last && rc >= 0; layer++)
-        rc = run_block(v, layer, layer == last, taps, n_taps, err);
-    return rc;
+    embed(v, &r, image);
+    for (int layer = 1; layer <= last && r.pass.rc >= 0; layer++)
+        run_block(v, &r, layer, layer == last);
+    return r.pass.rc;
 }

@@ -341,7 +341,7 @@ def golden(name, c, seed, sizes, strides, a):
             for (layer, facet), value in run(c, w, image, stride)[0].items():
                 if (i == 0 and stride == c.patch) or layer == c.depth:
                     arrays[f"golden.{i}.{stride}.{layer}.{facet}"] = value.numpy().astype(np.float32)
-    write(name, arrays, heads=c.heads)
+    write(name, arrays, num_attention_heads=c.heads)
 
 
 def names(seed):
@@ -367,7 +367,7 @@ def names(seed):
             "hf_new": {"vit." + k: v for k, v in to_hugging_face(c, w, True).items()},
         }
         for variant, arrays in variants.items():
-            write(f"vit_names_{kind}_{variant}.safetensors", {**f16(arrays), **result}, heads=c.heads)
+            write(f"vit_names_{kind}_{variant}.safetensors", {**f16(arrays), **result}, num_attention_heads=c.heads)
 
 
 def bins(a):
