@@ -2,7 +2,10 @@
 #include <string.h>
 
 #include "io/safetensors.h"
+#include "io/shards.h"
 #include "io/tensor_table.h"
+#include "io/torch_file.h"
+#include "io/zip_read.h"
 
 static int starts_with(const hf_tensor_file *f, const char *text)
 {
@@ -23,17 +26,23 @@ static int refuse_unknown(const hf_tensor_file *f, hf_error *err)
     return hf_fail(err, HF_EFORMAT, "%s: of an unknown format; %s", f->path, wanted);
 }
 
-static int read_table(hf_tensor_file *f, hf_error *err)
+static int read_table(hf_tensor_file *f, int shards, hf_error *err)
 {
     int rc;
     if (hf_safetensors_probe(f->bytes, f->n_bytes))
         rc = hf_safetensors_read_table(f, err);
+    else if (hf_zip_probe(f->bytes, f->n_bytes))
+        rc = hf_torch_archive_read_table(f, err);
+    else if (hf_torch_legacy_probe(f->bytes, f->n_bytes))
+        rc = hf_torch_legacy_read_table(f, err);
+    else if (shards && hf_shards_probe(f->bytes, f->n_bytes))
+        rc = hf_shards_read_table(f, err);
     else
         rc = refuse_unknown(f, err);
     return rc < 0 ? rc : hf_tensor_table_finish(f, err);
 }
 
-int hf_tensor_file_open(hf_tensor_file **out, const char *path, hf_error *err)
+static int open_file(hf_tensor_file **out, const char *path, int shards, hf_error *err)
 {
     hf_tensor_file *f = NULL;
     int rc;
@@ -43,13 +52,20 @@ int hf_tensor_file_open(hf_tensor_file **out, const char *path, hf_error *err)
         goto end;
     f->bytes = f->map.bytes;
     f->n_bytes = f->map.n_bytes;
-    if ((rc = read_table(f, err)) < 0)
+    if ((rc = read_table(f, shards, err)) < 0)
         goto end;
     *out = f;
     f = NULL;
 end:
     hf_tensor_file_close(&f);
     return rc;
+}
+
+int hf_tensor_file_open(hf_tensor_file **out, const char *path, hf_error *err) { return open_file(out, path, 1, err); }
+
+int hf_tensor_file_open_single(hf_tensor_file **out, const char *path, hf_error *err)
+{
+    return open_file(out, path, 0, err);
 }
 
 int hf_tensor_file_open_memory(hf_tensor_file **out, const void *bytes, size_t n_bytes, const char *name, hf_error *err)
@@ -62,7 +78,7 @@ int hf_tensor_file_open_memory(hf_tensor_file **out, const void *bytes, size_t n
         goto end;
     f->bytes = bytes;
     f->n_bytes = n_bytes;
-    if ((rc = read_table(f, err)) < 0)
+    if ((rc = read_table(f, 1, err)) < 0)
         goto end;
     *out = f;
     f = NULL;

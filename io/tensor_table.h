@@ -40,4 +40,7 @@ int hf_tensor_table_finish(hf_tensor_file *file, hf_error *err);
  */
 int hf_tensor_table_measure(const hf_tensor_file *file, hf_tensor_entry *entry, hf_error *err);
 
+/* hf_tensor_file_open, but an index of shards is refused: an index must not name another. */
+int hf_tensor_file_open_single(hf_tensor_file **out, const char *path, hf_error *err);
+
 #endif

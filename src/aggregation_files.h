@@ -17,6 +17,7 @@ typedef struct hf_aggregation_file {
     int               n_layers;
     int               channels[HF_AGGREGATION_MAX_LAYERS]; /* of the maps that go in */
     int               n_features; /* D: projection_dim */
+    int               n_middle;   /* channels of the 3x3 convolutions: D / 4 */
     int               n_groups;   /* of the norms: 32, or less where the channels are not divisible */
     int               n_saved;    /* steps that are summed */
     int               save_timestep[HF_AGGREGATION_MAX_STEPS]; /* their labels, in the order of the mixing weights */

@@ -2,7 +2,7 @@
  *
  * Canonical names are those of diffusers (U-Net, VAE) and transformers (text encoder). Files of the original code (LDM) name
  * the same arrays by their place in a list of modules; SD 2's text encoder is OpenCLIP's, with q, k and v in one array.
- * Old diffusers files name the VAE's attention otherwise. docs of the maps: the tables in sd_names.c.
+ * Old diffusers files name the VAE's attention otherwise. The maps are the tables in sd_names.c.
  */
 #ifndef HF_SRC_SD_NAMES_H
 #define HF_SRC_SD_NAMES_H

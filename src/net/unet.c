@@ -101,6 +101,8 @@ void hf_unet_close(hf_unet **net)
 
 const hf_unet_config *hf_unet_get_config(const hf_unet *net) { return &net->config; }
 
+hf_backend *hf_unet_get_backend(const hf_unet *net) { return net->be; }
+
 int64_t hf_unet_weight_bytes(const hf_unet *net) { return hf_layers_bytes(net->layers); }
 
 /* What a walk that makes constants knows. */

@@ -49,6 +49,7 @@ int  hf_unet_open(hf_unet **out, hf_backend *be, const hf_weights *weights, cons
 void hf_unet_close(hf_unet **net);
 
 const hf_unet_config *hf_unet_get_config(const hf_unet *net);
+hf_backend           *hf_unet_get_backend(const hf_unet *net);
 int64_t               hf_unet_weight_bytes(const hf_unet *net);
 
 /* Decoder ResNets, counted from 0 in the order of up_blocks.0.resnets.0, .1, ..; and their channels. */
