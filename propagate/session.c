@@ -76,6 +76,8 @@ static void fill_defaults(hf_session *s)
     copy_name(s->model_name, sizeof(s->model_name), &p->model.name, "classic");
     if (p->model.weights)
         copy_name(s->weights, sizeof(s->weights), &p->model.weights, "");
+    if (p->model.aggregation)
+        copy_name(s->aggregation, sizeof(s->aggregation), &p->model.aggregation, "");
     if (p->device && strcmp(p->device, "auto") == 0)
         p->device = NULL;
     copy_name(s->device_name, sizeof(s->device_name), &p->device, "cpu");

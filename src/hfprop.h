@@ -37,6 +37,15 @@ typedef enum hf_precision {
     HF_PRECISION_F16
 } hf_precision;
 
+typedef enum hf_facet { /* of a vision transformer's layer */
+    HF_FACET_AUTO,  /* token */
+    HF_FACET_TOKEN, /* the layer's output under the network's last norm, as DINO gives intermediate layers */
+    HF_FACET_RAW,   /* the layer's output as it is */
+    HF_FACET_KEY,   /* of the layer's attention */
+    HF_FACET_QUERY,
+    HF_FACET_VALUE
+} hf_facet;
+
 /* Which features, from which weights. Strings are borrowed until the model is open.
  * What does not apply to the model named is refused if it is set. */
 typedef struct hf_model_params {
@@ -44,6 +53,11 @@ typedef struct hf_model_params {
     const char  *weights; /* file or folder of the weights; NULL: none, or the places that the model searches */
     hf_precision precision;
     int          layer;   /* one raw layer instead of what the model makes of its layers, from 1; 0: as the model says */
+    int          all_layers;  /* 1: all layers side by side, each of unit length */
+    const char  *aggregation; /* file of an aggregation network over the layers; NULL: none, or the model's own */
+    hf_facet     facet;       /* vision transformers: what of a layer */
+    int          stride;      /* vision transformers: pixels from patch to patch, a divisor of the patch; 0: the patch */
+    int          bins;        /* vision transformers: levels of log-binning, 1..4, 8 neighbours each; 0: none */
 } hf_model_params;
 
 /* 0 in a number means "the default of the model and mode". */

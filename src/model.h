@@ -43,6 +43,16 @@ struct hf_model {
 int  hf_model_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err);
 void hf_model_close(hf_model **m);
 
+/* Kinds of settings in hf_model_params that a model may have; name and device-independent ones apart. */
+enum {
+    HF_MODEL_HAS_WEIGHTS = 1 << 0, /* weights, precision */
+    HF_MODEL_HAS_LAYERS = 1 << 1,  /* layer, all_layers, aggregation */
+    HF_MODEL_HAS_FACETS = 1 << 2   /* facet, stride, bins */
+};
+
+/* HF_EARG, naming the first setting that is set and is of no kind in `has`. For the opening functions of models. */
+int hf_model_check_params(const hf_model_params *params, const char *model, unsigned has, hf_error *err);
+
 /* The cells of its features for pictures of this size, by `grid` or the stride. */
 void hf_model_grid(const hf_model *m, int width, int height, int *h, int *w);
 

@@ -94,7 +94,10 @@ typedef struct hf_options {
 
     const char *model, *weights, *device;
     int         precision; /* hf_precision */
-    int         layer;
+    int         layer, all_layers;
+    const char *aggregation;
+    int         facet; /* hf_facet */
+    int         stride, bins;
     int         size;
     int         match; /* hf_match_mode */
     int         n_recent, k, radius_cells;

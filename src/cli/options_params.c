@@ -8,6 +8,11 @@ void hf_options_model(hf_model_params *params, const hf_options *o)
         .weights = o->weights,
         .precision = (hf_precision)o->precision,
         .layer = o->layer,
+        .all_layers = o->all_layers,
+        .aggregation = o->aggregation,
+        .facet = (hf_facet)o->facet,
+        .stride = o->stride,
+        .bins = o->bins,
     };
 }
 
