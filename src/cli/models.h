@@ -8,23 +8,28 @@
 #include <jansson.h>
 #include <stdio.h>
 #include "src/aggregation_files.h"
+#include "src/dino_files.h"
+#include "src/net/vit.h"
 #include "src/presets.h"
 
 #define HF_MODELS_MAX_NETWORKS 8 /* aggregation networks beside one model */
 
-/* What a user named: weights of Stable Diffusion, aggregation networks, or both. */
+/* What a user named: weights of Stable Diffusion or of a vision transformer, with or without aggregation networks, or
+ * an aggregation network alone. */
 typedef struct hf_models_target {
     char                 name[HF_SD_PATH]; /* as given */
     const hf_preset     *preset;           /* NULL: a path was given */
-    hf_sd_files         *files;            /* NULL: an aggregation network alone */
+    hf_sd_files         *files;            /* NULL: no Stable Diffusion */
+    hf_dino_files       *dino;             /* NULL: no vision transformer */
+    hf_vit_sizes         sizes;            /* of dino */
     hf_aggregation_file *networks[HF_MODELS_MAX_NETWORKS];
     int                  n_networks;
 } hf_models_target;
 
 /*
- * Open a preset's files, or those of a path or cached repository: a model with the aggregation networks in its folder,
- * or one aggregation network. weights: what --weights gave, or NULL. Errors: as hf_sd_files_open,
- * hf_aggregation_file_open, hf_preset_*; HF_EARG for a model that has no files.
+ * Open the files of a model by name, or those of a path or cached repository: a model with the aggregation networks in its
+ * folder, or one aggregation network. weights: what --weights gave, or NULL. Errors: as hf_sd_files_open,
+ * hf_dino_files_open, hf_aggregation_file_open, hf_preset_*; HF_EARG for a model that has no files.
  */
 int  hf_models_open(hf_models_target **out, const char *name, const char *weights, hf_error *err);
 void hf_models_close(hf_models_target **target);

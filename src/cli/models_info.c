@@ -83,6 +83,21 @@ static json_t *files_json(const hf_sd_files *f)
                      parts);
 }
 
+static json_t *dino_json(const hf_models_target *t)
+{
+    const hf_vit_sizes *s = &t->sizes;
+    json_t *object = sizes_json(t->dino->file, t->dino->names.prefix);
+    json_t *config = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b}", "layers", s->depth, "width", s->width,
+                               "heads", s->n_heads, "hidden", s->hidden, "patch", s->patch_px, "registers",
+                               s->n_registers, "position_grid", s->side, "swiglu", s->swiglu, "layer_scale",
+                               s->layer_scale);
+    json_object_set_new(object, "path", hf_json_text(t->dino->path));
+    json_object_set_new(object, "prefix", hf_json_text(t->dino->names.prefix));
+    json_object_set_new(object, "config_from", json_string(t->dino->n_heads ? "config.json and shapes" : "shapes"));
+    json_object_set_new(object, "config", config);
+    return object;
+}
+
 /* Softmax of the mixing weights, [step][layer]. */
 static json_t *mixing_json(const hf_aggregation_file *f)
 {
@@ -134,8 +149,9 @@ json_t *hf_models_info_json(const hf_models_target *t)
     json_t *networks = json_array();
     for (int i = 0; i < t->n_networks; i++)
         json_array_append_new(networks, network_json(t->networks[i]));
-    return json_pack("{s:o, s:o, s:o}", "name", hf_json_text(t->name), "weights",
-                     t->files ? files_json(t->files) : json_null(), "aggregation", networks);
+    return json_pack("{s:o, s:o, s:o, s:o}", "name", hf_json_text(t->name), "weights",
+                     t->files ? files_json(t->files) : json_null(), "transformer",
+                     t->dino ? dino_json(t) : json_null(), "aggregation", networks);
 }
 
 /* ---- the text ---- */
@@ -162,6 +178,8 @@ static void put_value(FILE *out, const json_t *value)
         hf_models_put(out, json_string_value(value));
     else if (json_is_integer(value))
         fprintf(out, "%lld", (long long)json_integer_value(value));
+    else if (json_is_boolean(value))
+        fputs(json_is_true(value) ? "yes" : "no", out);
     else if (json_is_real(value))
         fprintf(out, "%g", json_real_value(value));
     json_array_foreach(value, i, item) {
@@ -192,7 +210,8 @@ static void print_part(FILE *out, const char *name, const json_t *part)
 
     fprintf(out, "  %-13s ", name);
     print_sizes(out, part);
-    line(out, "", text_of(part, "path"));
+    if (strcmp(name, "transformer") != 0)
+        line(out, "", text_of(part, "path"));
     fprintf(out, "  %-13s ", "");
     json_object_foreach(json_object_get(part, "config"), key, value) {
         fprintf(out, "%s%s ", n++ ? ", " : "", key);
@@ -296,6 +315,11 @@ void hf_models_info_print(FILE *out, const json_t *info)
     json_t *network;
     if (json_is_object(json_object_get(info, "weights")))
         print_weights(out, json_object_get(info, "weights"));
+    if (json_is_object(json_object_get(info, "transformer"))) {
+        hf_models_put(out, text_of(json_object_get(info, "transformer"), "path"));
+        fputc('\n', out);
+        print_part(out, "transformer", json_object_get(info, "transformer"));
+    }
     json_array_foreach(json_object_get(info, "aggregation"), i, network)
         print_network(out, network);
 }

@@ -6,6 +6,8 @@
 #include "src/hub_cache.h"
 #include "src/model.h"
 
+#define DINO_LICENCE "Apache-2.0"
+
 /* A file or repository that a model needs. */
 static json_t *need_json(const char *what, const char *licence, const char *get, const char *path)
 {
@@ -30,6 +32,23 @@ static json_t *preset_needs(const hf_preset *preset)
     return needs;
 }
 
+static json_t *dino_needs(const hf_dino_row *row)
+{
+    json_t *needs = json_array();
+    hf_dino_files files;
+    hf_error err;
+    int found = hf_dino_files_open(&files, row, NULL, &err) == HF_OK;
+    char get[512];
+
+    snprintf(get, sizeof(get), "%s, or huggingface-cli download %s", row->url ? row->url : "", row->repo ? row->repo : "");
+    if (row->repo)
+        json_array_append_new(needs, need_json(row->repo, DINO_LICENCE, get, found ? files.path : NULL));
+    else
+        json_array_append_new(needs, need_json("a checkpoint of your own", "its own licence", "--weights PATH, of any vision transformer of these families", NULL));
+    hf_dino_files_close(&files);
+    return needs;
+}
+
 static int all_here(const json_t *needs)
 {
     size_t i;
@@ -43,7 +62,8 @@ static int all_here(const json_t *needs)
 static void add_model(json_t *models, const char *name, const char *what)
 {
     const hf_preset *preset = hf_preset_find(name);
-    json_t *needs = preset ? preset_needs(preset) : json_array();
+    const hf_dino_row *dino = hf_dino_find(name);
+    json_t *needs = preset ? preset_needs(preset) : dino ? dino_needs(dino) : json_array();
     json_array_append_new(models, json_pack("{s:s, s:s, s:b, s:o}", "name", name, "what", what, "ready",
                                             all_here(needs), "needs", needs));
 }

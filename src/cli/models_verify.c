@@ -8,7 +8,7 @@
 #include "src/cli/models.h"
 #include "src/cli/settings.h"
 #include "src/hub_cache.h"
-#include "src/sd_arrays.h"
+#include "src/net_arrays.h"
 
 #define MAX_PROBLEMS 20 /* of one part; a wrong file has one in every array */
 
@@ -169,6 +169,15 @@ static void check_files(verifier *v, json_t *parts, json_t *sums, const hf_sd_fi
     }
 }
 
+static void check_dino(verifier *v, json_t *parts, json_t *sums, const hf_models_target *t, int *n_wrong)
+{
+    begin_part(v, t->dino->weights, "transformer");
+    hf_vit_visit_arrays(&t->sizes, check_array, v);
+    json_array_append_new(parts, end_part(v, t->dino->path));
+    *n_wrong += v->n_problems;
+    check_sums_of(v, sums, t->dino->path, n_wrong);
+}
+
 int hf_models_verify(json_t **report, const hf_models_target *t, FILE *text, hf_error *err)
 {
     verifier v = { .text = text, .err = err };
@@ -178,6 +187,8 @@ int hf_models_verify(json_t **report, const hf_models_target *t, FILE *text, hf_
     *report = NULL;
     if (t->files)
         check_files(&v, parts, sums, t->files, &n_wrong);
+    if (t->dino)
+        check_dino(&v, parts, sums, t, &n_wrong);
     for (int i = 0; i < t->n_networks && v.rc == HF_OK; i++) {
         begin_part(&v, t->networks[i]->weights, "aggregation");
         hf_aggregation_visit_arrays(t->networks[i], check_array, &v);
