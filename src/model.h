@@ -31,7 +31,7 @@ struct hf_model {
      * rgb: u8 [H,W,3]; both in backend memory. Allocates nothing. */
     int (*extract)(hf_model *m, hf_tensor *features, const hf_tensor *rgb, hf_error *err);
 
-    /* Bytes that prepare takes for pictures of this size. */
+    /* Bytes that prepare takes for pictures of this size, and those of the weights. */
     int64_t (*bytes)(const hf_model *m, int width, int height);
 
     void (*close)(hf_model *m); /* frees m too */
@@ -42,6 +42,12 @@ struct hf_model {
  * that the model does not have. */
 int  hf_model_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err);
 void hf_model_close(hf_model **m);
+
+/* A copy that owns its strings, in one block of memory: free(*out). HF_ENOMEM. */
+int hf_model_params_copy(hf_model_params **out, const hf_model_params *params, hf_error *err);
+
+/* All settings as one line of text, equal for equal settings; returns its length as snprintf does. */
+int hf_model_params_text(char *text, size_t size, const hf_model_params *params);
 
 /* The cells of its features for pictures of this size, by `grid` or the stride. */
 void hf_model_grid(const hf_model *m, int width, int height, int *h, int *w);

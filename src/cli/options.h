@@ -94,6 +94,13 @@ typedef struct hf_options {
     const char *model, *weights, *device;
     int         precision; /* hf_precision */
     int         layer;
+    const char *aggregation, *encoder;
+    int         features, diffusion, output, fit; /* hf_features, hf_diffusion_way, hf_network_output, hf_picture_fit */
+    int         square_px;
+    int         n_steps, n_run;
+    const char *save_steps, *prompt, *negative_prompt;
+    double      guidance;
+    int         seed, timestep, up_block, n_ensemble;
     int         size;
     int         match; /* hf_match_mode */
     int         n_recent, k, radius_cells;

@@ -8,6 +8,23 @@ void hf_options_model(hf_model_params *params, const hf_options *o)
         .weights = o->weights,
         .precision = (hf_precision)o->precision,
         .layer = o->layer,
+        .aggregation = o->aggregation,
+        .encoder = o->encoder,
+        .features = (hf_features)o->features,
+        .diffusion = (hf_diffusion_way)o->diffusion,
+        .output = (hf_network_output)o->output,
+        .fit = (hf_picture_fit)o->fit,
+        .square_px = o->square_px,
+        .n_steps = o->n_steps,
+        .n_run = o->n_run,
+        .save_steps = o->save_steps,
+        .prompt = o->prompt,
+        .negative_prompt = o->negative_prompt,
+        .guidance = (float)o->guidance,
+        .seed = o->seed,
+        .timestep = o->timestep,
+        .up_block = o->up_block,
+        .n_ensemble = o->n_ensemble,
     };
 }
 
