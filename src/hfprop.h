@@ -37,14 +37,16 @@ typedef enum hf_precision {
     HF_PRECISION_F16
 } hf_precision;
 
-/* The rest is of models made of Stable Diffusion weights. AUTO: as the model's name says. */
-typedef enum hf_features {
-    HF_FEATURES_AUTO,
-    HF_FEATURES_HYPER,  /* the aggregation network's sum over layers and steps */
-    HF_FEATURES_LAYERS, /* raw layers of the decoder, all or the one of `layer`, side by side */
-    HF_FEATURES_DIFT    /* output of an up block for a noised picture, mean over several noises */
-} hf_features;
+typedef enum hf_facet { /* of a vision transformer's layer */
+    HF_FACET_AUTO,  /* token */
+    HF_FACET_TOKEN, /* the layer's output under the network's last norm, as DINO gives intermediate layers */
+    HF_FACET_RAW,   /* the layer's output as it is */
+    HF_FACET_KEY,   /* of the layer's attention */
+    HF_FACET_QUERY,
+    HF_FACET_VALUE
+} hf_facet;
 
+/* Of models made of Stable Diffusion weights; AUTO: as the model's name says. */
 typedef enum hf_diffusion_way {
     HF_DIFFUSION_AUTO,
     HF_DIFFUSION_INVERSION,  /* from the picture towards noise */
@@ -67,13 +69,18 @@ typedef struct hf_model_params {
     const char  *weights; /* file or folder of the weights; NULL: none, or the places that the model searches */
     hf_precision precision;
     int          layer;   /* one raw layer instead of what the model makes of its layers, from 1; 0: as the model says */
+    int          all_layers;  /* 1: all layers side by side; vision transformers: each of unit length */
+    const char  *aggregation; /* file of an aggregation network over the layers; NULL: none, or the model's own */
+    hf_facet     facet;       /* vision transformers: what of a layer */
+    int          stride;      /* vision transformers: pixels from patch to patch, a divisor of the patch; 0: the patch */
+    int          bins;        /* vision transformers: levels of log-binning, 1..4, 8 neighbours each; 0: none */
 
-    const char       *aggregation; /* file of the aggregation network; NULL: the places that the model searches */
+    /* Models made of Stable Diffusion weights. */
     const char       *encoder;     /* file of a TAESD encoder that stands for the VAE's; NULL: the VAE */
-    hf_features       features;
     hf_diffusion_way  diffusion;
     hf_network_output output;      /* what the U-Net says; AUTO: as its files tell */
     hf_picture_fit    fit;
+    hf_match_mode     match;       /* what the features are for; a session fills it in */
     int               square_px;   /* side of the square, a multiple of 64; 0: 512 */
     int               n_steps;     /* of the schedule, 1..1000 */
     int               n_run;       /* stop after so many of them */

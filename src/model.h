@@ -46,8 +46,22 @@ void hf_model_close(hf_model **m);
 /* A copy that owns its strings, in one block of memory: free(*out). HF_ENOMEM. */
 int hf_model_params_copy(hf_model_params **out, const hf_model_params *params, hf_error *err);
 
-/* All settings as one line of text, equal for equal settings; returns its length as snprintf does. */
-int hf_model_params_text(char *text, size_t size, const hf_model_params *params);
+/* A number that is the same for the same settings. */
+uint64_t hf_model_params_hash(const hf_model_params *params);
+
+/* The arithmetic of a network's matrices that a precision means on a backend. HF_EUNSUPPORTED: not on this processor. */
+int hf_model_arithmetic(hf_dtype *out, const hf_backend *be, hf_precision precision, hf_error *err);
+
+/* Kinds of settings in hf_model_params that a model may have; name and device-independent ones apart. */
+enum {
+    HF_MODEL_HAS_WEIGHTS = 1 << 0, /* weights, precision */
+    HF_MODEL_HAS_LAYERS = 1 << 1,  /* layer, all_layers, aggregation */
+    HF_MODEL_HAS_FACETS = 1 << 2,  /* facet, stride, bins */
+    HF_MODEL_HAS_DIFFUSION = 1 << 3 /* the rest of them: of Stable Diffusion */
+};
+
+/* HF_EARG, naming the first setting that is set and is of no kind in `has`. For the opening functions of models. */
+int hf_model_check_params(const hf_model_params *params, const char *model, unsigned has, hf_error *err);
 
 /* The cells of its features for pictures of this size, by `grid` or the stride. */
 void hf_model_grid(const hf_model *m, int width, int height, int *h, int *w);

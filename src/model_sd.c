@@ -5,9 +5,8 @@
  */
 #include "src/model_sd.h"
 
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "src/hub_cache.h"
 #include "src/net/diffusion.h"
@@ -25,7 +24,7 @@ typedef struct hf_model_sd {
     hf_sd_settings  s;
     hf_sd_encoder  *encoder;
     hf_unet        *unet;
-    hf_aggregation *aggregation; /* HYPER */
+    hf_aggregation *aggregation; /* HYPERFEATURES */
     hf_unet_prompt *prompt, *negative;
     hf_diffusion   *diffusion; /* all but DIFT */
     hf_diffusion   *there;     /* GENERATION: the inversion before it */
@@ -56,9 +55,9 @@ static int channels_of_layers(const hf_model_sd *m)
 static int feature_channels(const hf_model_sd *m)
 {
     switch (m->s.features) {
-    case HF_FEATURES_DIFT:
+    case HF_SD_DIFT:
         return hf_unet_block_channels(hf_unet_get_config(m->unet), m->s.up_block);
-    case HF_FEATURES_LAYERS:
+    case HF_SD_CONCAT:
         return channels_of_layers(m) * hf_diffusion_n_saved(m->diffusion);
     default:
         return hf_aggregation_n_features(m->aggregation);
@@ -68,7 +67,7 @@ static int feature_channels(const hf_model_sd *m)
 /* The features have 1 << shift fewer cells than the latent, each way. An up block ends with its upsampler. */
 static int feature_shift(const hf_model_sd *m)
 {
-    if (m->s.features != HF_FEATURES_DIFT)
+    if (m->s.features != HF_SD_DIFT)
         return 0;
     int shift = hf_unet_block_shift(hf_unet_get_config(m->unet), m->s.up_block);
     return shift > 0 ? shift - 1 : 0;
@@ -100,7 +99,7 @@ typedef struct run {
     hf_model_sd *m;
     hf_pass      pass;
     hf_tensor    image, latent, noisy;
-    int          channel; /* LAYERS: filled so far */
+    int          channel; /* CONCAT: filled so far; DIFT: noises so far */
 } run;
 
 static void take_tensors(run *r, hf_model_sd *m)
@@ -221,12 +220,12 @@ static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, h
 
     hf_arena_reset(m->scratch);
     take_tensors(&r, m);
-    if (m->s.way != HF_DIFFUSION_NOISE || m->s.features == HF_FEATURES_DIFT) {
+    if (m->s.way != HF_DIFFUSION_NOISE || m->s.features == HF_SD_DIFT) {
         make_image(&r, rgb);
         if (r.pass.rc >= 0)
             r.pass.rc = hf_sd_encoder_run(m->encoder, m->scratch, &r.latent, &r.image, m->s.seed, err);
     }
-    (m->s.features == HF_FEATURES_DIFT ? run_ensemble : run_steps)(&r);
+    (m->s.features == HF_SD_DIFT ? run_ensemble : run_steps)(&r);
     finish(&r, features);
     return r.pass.rc;
 }
@@ -244,7 +243,7 @@ static int plan(hf_model_sd *m, hf_arena *arena, hf_error *err)
     if ((rc = r.pass.rc) < 0 || (rc = hf_sd_encoder_plan(m->encoder, arena, m->H, m->W, err)) < 0)
         return rc;
     hf_arena_rewind(arena, mark);
-    if (m->s.features == HF_FEATURES_LAYERS)
+    if (m->s.features == HF_SD_CONCAT)
         hf_pass_take(&r.pass, HF_F32, 4, 1, m->h, m->w, channels_of_layers(m)); /* a layer, enlarged */
     hf_arena_rewind(arena, mark);
     return r.pass.rc;
@@ -252,7 +251,7 @@ static int plan(hf_model_sd *m, hf_arena *arena, hf_error *err)
 
 static int n_noises(const hf_model_sd *m)
 {
-    return m->s.features == HF_FEATURES_DIFT ? m->s.n_ensemble : m->s.way == HF_DIFFUSION_NOISE ? 1 : 0;
+    return m->s.features == HF_SD_DIFT ? m->s.n_ensemble : m->s.way == HF_DIFFUSION_NOISE ? 1 : 0;
 }
 
 /* The same noises for every frame: what differs between frames is the picture. */
@@ -385,7 +384,7 @@ static int open_files(opening *o, hf_error *err)
     if (o->preset->family != o->files->family)
         return hf_fail(err, HF_EMODEL, "%s: is a model of Stable Diffusion %d.x, %s wants %d.x", o->files->path,
                        o->files->family == HF_SD_2 ? 2 : 1, o->preset->name, o->preset->family == HF_SD_2 ? 2 : 1);
-    if (hf_sd_features_of(o->preset, o->params) != HF_FEATURES_HYPER)
+    if (hf_sd_features_of(o->preset, o->params) != HF_SD_HYPERFEATURES)
         return HF_OK;
     rc = hf_preset_aggregation(path, sizeof(path), o->preset, o->params->aggregation, o->files->path, err);
     return rc < 0 ? rc : hf_aggregation_file_open(&o->aggregation, path, err);
@@ -467,12 +466,14 @@ static int open_all(hf_model_sd *m, opening *o, hf_error *err)
 {
     int rc;
 
-    if ((rc = hf_model_arithmetic(&o->arithmetic, m->base.backend, o->params->precision, err)) < 0 ||
+    if ((rc = hf_model_check_params(o->params, o->preset ? o->preset->name : "sd",
+                                    HF_MODEL_HAS_WEIGHTS | HF_MODEL_HAS_LAYERS | HF_MODEL_HAS_DIFFUSION, err)) < 0 ||
+        (rc = hf_model_arithmetic(&o->arithmetic, m->base.backend, o->params->precision, err)) < 0 ||
         (rc = open_files(o, err)) < 0 ||
         (rc = hf_sd_settings_make(&m->s, o->preset, o->params, o->files, o->aggregation, err)) < 0 ||
         (rc = open_networks(m, o, err)) < 0)
         return rc;
-    rc = m->s.features == HF_FEATURES_DIFT ? make_dift(m, err) : make_diffusions(m, err);
+    rc = m->s.features == HF_SD_DIFT ? make_dift(m, err) : make_diffusions(m, err);
     if (rc < 0)
         return rc;
     m->s.prompt = m->s.negative_prompt = ""; /* borrowed, and used */

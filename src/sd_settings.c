@@ -10,13 +10,11 @@
 #define SIZE_UNIT 64 /* pixels: 8 of the VAE times 8 of the U-Net */
 #define GENERATION_GUIDANCE 7.5f
 
-hf_features hf_sd_features_of(const hf_preset *preset, const hf_model_params *p)
+static bool asks_for_layers(const hf_model_params *p) { return p->layer || p->all_layers; }
+
+hf_sd_features hf_sd_features_of(const hf_preset *preset, const hf_model_params *p)
 {
-    static const hf_features kinds[] = { [HF_SD_HYPERFEATURES] = HF_FEATURES_HYPER, [HF_SD_LAYER] = HF_FEATURES_LAYERS,
-                                         [HF_SD_CONCAT] = HF_FEATURES_LAYERS, [HF_SD_DIFT] = HF_FEATURES_DIFT };
-    if (p->features != HF_FEATURES_AUTO)
-        return p->features;
-    return p->layer ? HF_FEATURES_LAYERS : kinds[preset->features];
+    return asks_for_layers(p) || preset->features == HF_SD_LAYER ? HF_SD_CONCAT : preset->features;
 }
 
 /* "49,45,40" */
@@ -69,7 +67,7 @@ static int check_layers(const hf_aggregation_file *a, const hf_unet_config *unet
 static int make_schedule(hf_sd_settings *s, const hf_preset *preset, const hf_model_params *p,
                          const hf_aggregation_file *a, hf_error *err)
 {
-    bool own = p->features != HF_FEATURES_AUTO || p->layer; /* the preset's kind of features is not what is computed */
+    bool own = asks_for_layers(p); /* not what the preset computes */
     int rc;
 
     s->n_steps = p->n_steps ? p->n_steps : preset->n_steps && !own ? preset->n_steps : a ? a->n_steps : 1;
@@ -94,26 +92,24 @@ static int make_branches(hf_sd_settings *s, const hf_preset *preset, const hf_mo
                          hf_error *err)
 {
     int n = hf_unet_n_branches(unet);
-    int layer = p->layer ? p->layer : p->features == HF_FEATURES_AUTO ? preset->layer : 0;
+    int layer = asks_for_layers(p) ? p->layer : preset->layer;
 
     s->branches = (1u << n) - 1;
-    if (s->features == HF_FEATURES_LAYERS && layer) {
-        if (layer < 1 || layer > n)
-            return hf_fail(err, HF_EARG, "layer %d, want 1..%d", layer, n);
+    if (p->layer && p->all_layers)
+        return hf_fail(err, HF_EARG, "layer %d and all layers are asked for, want one of the two", p->layer);
+    if (layer && (layer < 1 || layer > n))
+        return hf_fail(err, HF_EARG, "layer %d, want 1..%d", layer, n);
+    if (layer)
         s->branches = 1u << (layer - 1);
-    } else if (p->layer)
-        return hf_fail(err, HF_EARG, "one layer is asked for and features that are not raw layers");
     return HF_OK;
 }
 
 static int make_dift(hf_sd_settings *s, const hf_preset *preset, const hf_model_params *p, const hf_unet_config *unet,
                      hf_error *err)
 {
-    bool own = preset->features != HF_SD_DIFT;
-
-    s->timestep = p->timestep ? p->timestep : own ? 51 : preset->t;
-    s->up_block = p->up_block ? p->up_block - 1 : own ? 2 : preset->up_block;
-    s->n_ensemble = p->n_ensemble ? p->n_ensemble : own ? 8 : preset->n_ensemble;
+    s->timestep = p->timestep ? p->timestep : preset->t;
+    s->up_block = p->up_block ? p->up_block - 1 : preset->up_block;
+    s->n_ensemble = p->n_ensemble ? p->n_ensemble : preset->n_ensemble;
     if (s->timestep < 0 || s->timestep >= HF_DDIM_TRAIN_STEPS)
         return hf_fail(err, HF_EARG, "time step %d, want 0..%d", s->timestep, HF_DDIM_TRAIN_STEPS - 1);
     if (s->up_block < 0 || s->up_block >= unet->n_levels)
@@ -128,14 +124,14 @@ static int refuse_foreign(const hf_sd_settings *s, const hf_model_params *p, hf_
 {
     const char *what = NULL;
 
-    if (s->features == HF_FEATURES_DIFT) {
+    if (s->features == HF_SD_DIFT) {
         what = p->aggregation ? "an aggregation network" : p->diffusion ? "a way of diffusion" : p->n_steps ? "a number of steps"
              : p->n_run ? "a step to stop after" : p->save_steps ? "steps to save" : p->guidance ? "guidance" : NULL;
         return what ? hf_fail(err, HF_EARG, "DIFT has one step and no use for %s", what) : HF_OK;
     }
     if (p->timestep || p->up_block || p->n_ensemble)
         return hf_fail(err, HF_EARG, "a %s is for DIFT features", p->timestep ? "time step" : p->up_block ? "up block" : "number of noises");
-    if (s->features == HF_FEATURES_LAYERS && p->aggregation)
+    if (s->features == HF_SD_CONCAT && p->aggregation)
         return hf_fail(err, HF_EARG, "raw layers have no use for an aggregation network");
     if (p->negative_prompt && !s->guidance)
         return hf_fail(err, HF_EARG, "a negative prompt needs guidance");
@@ -166,7 +162,7 @@ int hf_sd_settings_make(hf_sd_settings *s, const hf_preset *preset, const hf_mod
 {
     int rc;
 
-    *s = (hf_sd_settings){ .features = hf_sd_features_of(preset, p), .is_padded = p->fit == HF_FIT_PADDED,
+    *s = (hf_sd_settings){ .features = hf_sd_features_of(preset, p), .is_padded = p->fit == HF_FIT_PADDED || (p->fit == HF_FIT_AUTO && p->match == HF_MATCH_CONTEXT),
                            .square_px = p->square_px ? p->square_px : SQUARE_PX };
     make_way(s, preset, p, f, a);
     if (s->square_px < SIZE_UNIT || s->square_px % SIZE_UNIT || s->square_px > 8192)
@@ -175,7 +171,7 @@ int hf_sd_settings_make(hf_sd_settings *s, const hf_preset *preset, const hf_mod
         return hf_fail(err, HF_EARG, "seed %d and guidance %g, want no negative numbers", s->seed, (double)s->guidance);
     if ((rc = refuse_foreign(s, p, err)) < 0)
         return rc;
-    if (s->features == HF_FEATURES_DIFT)
+    if (s->features == HF_SD_DIFT)
         return make_dift(s, preset, p, &f->unet, err);
     if (a && (rc = check_layers(a, &f->unet, err)) < 0)
         return rc;

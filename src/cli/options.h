@@ -93,9 +93,12 @@ typedef struct hf_options {
 
     const char *model, *weights, *device;
     int         precision; /* hf_precision */
-    int         layer;
-    const char *aggregation, *encoder;
-    int         features, diffusion, output, fit; /* hf_features, hf_diffusion_way, hf_network_output, hf_picture_fit */
+    int         layer, all_layers;
+    const char *aggregation;
+    int         facet; /* hf_facet */
+    int         stride, bins;
+    const char *encoder;
+    int         diffusion, output, fit; /* hf_diffusion_way, hf_network_output, hf_picture_fit */
     int         square_px;
     int         n_steps, n_run;
     const char *save_steps, *prompt, *negative_prompt;
