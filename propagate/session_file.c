@@ -44,14 +44,8 @@ static uint64_t hash_settings(const hf_session *s)
                             p->radius_cells, s->n_keys, s->n_labels };
     uint64_t h = hash(0xcbf29ce484222325u, numbers, sizeof(numbers));
     h = hash(h, &p->temperature, sizeof(p->temperature));
-    const int model[] = { (int)p->model.precision, p->model.layer, p->model.all_layers, (int)p->model.facet,
-                          p->model.stride, p->model.bins };
-    h = hash(h, model, sizeof(model));
-    if (p->model.weights)
-        h = hash(h, p->model.weights, strlen(p->model.weights));
-    if (p->model.aggregation)
-        h = hash(h, p->model.aggregation, strlen(p->model.aggregation));
-    return hash(h, p->model.name, strlen(p->model.name));
+    uint64_t model = hf_model_params_hash(&p->model);
+    return hash(h, &model, sizeof(model));
 }
 
 static uint64_t fingerprint(const hf_session *s)

@@ -6,7 +6,7 @@
 set -eu
 
 packages='gcc libc6-dev meson ninja-build pkg-config libavformat-dev libavcodec-dev libavfilter-dev
-libswscale-dev libavutil-dev libdnnl-dev libopenblas-openmp-dev libpng-dev libjansson-dev'
+libswscale-dev libavutil-dev libdnnl-dev libopenblas-openmp-dev libpng-dev zlib1g-dev libjansson-dev'
 case ${1:-build} in
 build) ;;
 tests) packages="$packages libcriterion-dev ffmpeg python3" ;;

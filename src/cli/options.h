@@ -98,6 +98,13 @@ typedef struct hf_options {
     const char *aggregation;
     int         facet; /* hf_facet */
     int         stride, bins;
+    const char *encoder;
+    int         diffusion, output, fit; /* hf_diffusion_way, hf_network_output, hf_picture_fit */
+    int         square_px;
+    int         n_steps, n_run;
+    const char *save_steps, *prompt, *negative_prompt;
+    double      guidance;
+    int         seed, timestep, up_block, n_ensemble;
     int         size;
     int         match; /* hf_match_mode */
     int         n_recent, k, radius_cells;

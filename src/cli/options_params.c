@@ -13,6 +13,21 @@ void hf_options_model(hf_model_params *params, const hf_options *o)
         .facet = (hf_facet)o->facet,
         .stride = o->stride,
         .bins = o->bins,
+        .encoder = o->encoder,
+        .diffusion = (hf_diffusion_way)o->diffusion,
+        .output = (hf_network_output)o->output,
+        .fit = (hf_picture_fit)o->fit,
+        .square_px = o->square_px,
+        .n_steps = o->n_steps,
+        .n_run = o->n_run,
+        .save_steps = o->save_steps,
+        .prompt = o->prompt,
+        .negative_prompt = o->negative_prompt,
+        .guidance = (float)o->guidance,
+        .seed = o->seed,
+        .timestep = o->timestep,
+        .up_block = o->up_block,
+        .n_ensemble = o->n_ensemble,
     };
 }
 
