@@ -50,6 +50,15 @@ void hf_sd_text_close(hf_sd_text **text)
     *text = NULL;
 }
 
+/* A text without words, in any vocabulary: begin and end are its last two tokens. */
+static void fill_empty(int32_t *ids, const hf_clip_text_config *c, hf_clip_pad pad)
+{
+    for (int i = 0; i < c->n_positions; i++)
+        ids[i] = pad == HF_CLIP_PAD_BANG ? 0 : c->n_tokens - 1;
+    ids[0] = c->n_tokens - 2;
+    ids[1] = c->n_tokens - 1;
+}
+
 int hf_sd_text_embed(hf_sd_text *t, hf_tensor *out, const char *prompt, hf_error *err)
 {
     const hf_clip_text_config *c = &t->files->text;
@@ -57,7 +66,9 @@ int hf_sd_text_embed(hf_sd_text *t, hf_tensor *out, const char *prompt, hf_error
     int rc;
 
     *out = hf_tensor_view(NULL, HF_F32, 2, c->n_positions, c->width);
-    if ((rc = hf_clip_tokens_encode(t->tokens, t->ids, c->n_positions, NULL, pad, prompt, strlen(prompt), err)) < 0)
+    if (!prompt[0])
+        fill_empty(t->ids, c, pad);
+    else if ((rc = hf_clip_tokens_encode(t->tokens, t->ids, c->n_positions, NULL, pad, prompt, strlen(prompt), err)) < 0)
         return rc;
     if (!(out->data = t->be->ops.alloc(t->be, hf_tensor_bytes(out))))
         return hf_fail(err, HF_ENOMEM, "text: no memory for the embedding");
