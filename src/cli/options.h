@@ -22,6 +22,7 @@ typedef enum hf_verb {
     HF_VERB_DOCTOR = 1 << 1,
     HF_VERB_BENCH = 1 << 2,
     HF_VERB_EVAL = 1 << 3,
+    HF_VERB_MODELS = 1 << 4,
     HF_VERB_ALL = ~0
 } hf_verb;
 
@@ -95,7 +96,17 @@ typedef struct hf_options {
 
     const char *model, *weights, *device;
     int         precision; /* hf_precision */
-    int         layer;
+    int         layer, all_layers;
+    const char *aggregation;
+    int         facet; /* hf_facet */
+    int         stride, bins;
+    const char *encoder;
+    int         diffusion, output, fit; /* hf_diffusion_way, hf_network_output, hf_picture_fit */
+    int         square_px;
+    int         n_steps, n_run;
+    const char *save_steps, *prompt, *negative_prompt;
+    double      guidance;
+    int         seed, timestep, up_block, n_ensemble;
     int         size;
     int         match; /* hf_match_mode */
     int         n_recent, k, radius_cells;
