@@ -20,7 +20,8 @@ struct hf_model {
      * h x w equal cells of any size (a network that squeezes every picture into 512 x 512, say). */
     void (*grid)(const hf_model *m, int width, int height, int *h, int *w);
 
-    /* Scratch and constants for pictures of this size, once, before the first extract. */
+    /* Scratch and constants for pictures of this size, before the first extract; again for another size.
+     * What adapt has learned stays. */
     int (*prepare)(hf_model *m, int width, int height, hf_error *err);
 
     /* Learn what the model wants to know of the drawn frame (whitening, say);

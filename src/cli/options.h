@@ -22,6 +22,9 @@ typedef enum hf_verb {
     HF_VERB_DOCTOR = 1 << 1,
     HF_VERB_BENCH = 1 << 2,
     HF_VERB_EVAL = 1 << 3,
+    HF_VERB_MATCH = 1 << 8,
+    HF_VERB_WARP = 1 << 9,
+    HF_VERB_PCK = 1 << 10,
     HF_VERB_ALL = ~0
 } hf_verb;
 
@@ -123,6 +126,19 @@ typedef struct hf_options {
     int         objects;         /* hf_eval_objects */
     int         void_means;      /* hf_eval_void */
     int         single_object, keep_first_last;
+
+    /* hfprop match, warp, pck: describe.h, correspond.h, pck.h. */
+    const char *mask_a, *mask_b, *features_dir;
+    int         squeeze;
+    const char *points, *field; /* match */
+    int         select;         /* hf_select_how */
+    int         n_select, by_pixels;
+    double      apart_cells;
+    int         warp_splat, warp_colormap, warp_over, panel; /* warp */
+    const char *images, *alphas, *pairs_path, *layers;       /* pck */
+    int         base; /* 0 both, else 1 + hf_pck_base */
+    int         box;  /* 0 auto, else 1 + hf_pck_box */
+    int         strictly, eval_size, max_pairs;
 
     int         json;
     const char *log_path;
