@@ -14,6 +14,7 @@ struct hf_model {
     hf_backend *backend;
     int         stride_px;  /* pixels per cell, both ways; 0: a grid of its own, see `grid` */
     int         n_channels; /* D */
+    int         n_layers;   /* that hf_model_params.layer may ask for; 0: none */
 
     /* Cells for pictures of this size. NULL: h = ceil(height / stride), w = ceil(width / stride), cell (y,x)
      * over pixels [y*s, y*s+s) x [x*s, x*s+s). A model with a grid of its own divides the picture into

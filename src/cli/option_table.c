@@ -12,7 +12,8 @@
 #define WARP HF_VERB_WARP
 #define PCK HF_VERB_PCK
 #define PAIRS (MATCH | WARP | PCK)
-#define MODELS (RUN | PAIRS) /* verbs that compute features */
+#define FEATURES HF_VERB_FEATURES
+#define MODELS (RUN | PAIRS | FEATURES) /* verbs that compute features */
 #define MANNER HF_ROLE_MANNER
 #define SHOW HF_ROLE_SHOW
 #define MAX_FRAME 1e12
@@ -29,6 +30,8 @@ const hf_verb_row hf_verb_table[] = {
       "two images are needed, want hfprop warp A B -o OUT.png" },
     { HF_VERB_PCK, "pck", "ANNOTATIONS --images DIR [options]", "score matches against annotated key points", 0, 1, 1,
       "no annotations, want hfprop pck ANNOTATIONS --images DIR" },
+    { HF_VERB_FEATURES, "features", "IMAGE... -o DIR [options]", "save the features of images, or show them as colours",
+      0, 1, HF_MAX_INPUTS, "no images, want hfprop features IMAGE... -o DIR" },
     { HF_VERB_BENCH, "bench", "[match] [options]", "time the parts on this machine", 1, 0, 0, NULL },
     { 0 },
 };
@@ -140,6 +143,8 @@ const hf_option_row hf_option_table[] = {
     { .group = "Output", .name = "out", .letter = 'o', .arg = "OUT", .kind = HF_OPT_TEXT,
       .verbs = PAIRS, .field = FIELD(out),
       .help = "match, warp: the picture, a .png; pck: folder of the CSV, JSON and SVG files (default: none)" },
+    { .group = "Output", .name = "out", .letter = 'o', .arg = "DIR", .kind = HF_OPT_TEXT, .verbs = FEATURES,
+      .field = FIELD(out), .help = "features: folder of the files, one an image (default: none)" },
     { .group = "Output", .name = "render", .arg = "WHAT", .kind = HF_OPT_CHOICE, .verbs = RUN,
       .field = FIELD(render), .initial = "auto",
       .choices = "auto|overlay|mask|matte|cutout|edit|side-by-side|colormap",
@@ -227,6 +232,15 @@ const hf_option_row hf_option_table[] = {
     { .group = "Pairs of images", .name = "temperature", .arg = "T", .kind = HF_OPT_REAL, .verbs = WARP,
       .field = FIELD(temperature), .initial = "0", .min = 0.0001, .max = 100, .word = "auto",
       .help = "splat: softness between pixels that land on one; auto: 0.02" },
+
+    { .group = "Features (hfprop features)", .name = "format", .arg = "TYPE", .kind = HF_OPT_CHOICE, .verbs = FEATURES,
+      .field = FIELD(as_safetensors), .initial = "npy", .choices = "npy|safetensors",
+      .help = "of the files: f32 [h,w,D]; npy has its settings in a .json beside it" },
+    { .group = "Features (hfprop features)", .name = "pca", .arg = "OUT.png", .kind = HF_OPT_TEXT, .verbs = FEATURES,
+      .field = FIELD(pca),
+      .help = "a picture of the first three principal components of all images together, one column an image" },
+    { .group = "Features (hfprop features)", .name = "per-layer", .kind = HF_OPT_FLAG, .verbs = FEATURES,
+      .field = FIELD(per_layer), .value = 1, .help = "every layer of the network by itself: one file, one row of the picture each" },
 
     { .group = "Key points (hfprop pck)", .name = "images", .arg = "DIR", .kind = HF_OPT_TEXT, .verbs = PCK,
       .field = FIELD(images), .help = "where the images lie; default: the folder of annotations, if it is one" },

@@ -25,6 +25,7 @@ typedef enum hf_verb {
     HF_VERB_MATCH = 1 << 8,
     HF_VERB_WARP = 1 << 9,
     HF_VERB_PCK = 1 << 10,
+    HF_VERB_FEATURES = 1 << 12,
     HF_VERB_ALL = ~0
 } hf_verb;
 
@@ -139,6 +140,10 @@ typedef struct hf_options {
     int         base; /* 0 both, else 1 + hf_pck_base */
     int         box;  /* 0 auto, else 1 + hf_pck_box */
     int         strictly, eval_size, max_pairs;
+
+    /* hfprop features */
+    const char *pca;
+    int         per_layer, as_safetensors;
 
     int         json;
     const char *log_path;
