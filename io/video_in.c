@@ -12,6 +12,8 @@
 
 #include "io/video_in_parts.h"
 
+#define ROOM_BYTES 256 /* behind a row of rgb: whole vectors of swscale */
+
 #define DEFAULT_FPS 24
 
 static int count_streams(const AVFormatContext *format, enum AVMediaType type)
@@ -197,6 +199,7 @@ void hf_video_in_close(hf_video_in **input)
     av_frame_free(&in->pending);
     av_frame_free(&in->sample);
     hf_convert_free(&in->convert);
+    free(in->wide_rgb);
     free(in->path);
     free(in);
     *input = NULL;
@@ -224,14 +227,23 @@ static int check_size(const AVFrame *picture, hf_video_in *in, hf_error *err)
                    picture->width, picture->height, in->info.width, in->info.height);
 }
 
+/* swscale's quick way for 4:2:0 writes runs of 8 pixels, and leaves out the last ones of a row that has no room for
+ * a whole run. Such pictures go through rows with room behind them. */
 static int to_rgb(uint8_t *rgb, const AVFrame *picture, hf_video_in *in, hf_error *err)
 {
     AVFrame target = { .format = AV_PIX_FMT_RGB24, .width = picture->width, .height = picture->height };
     hf_colour full = { .matrix = AVCOL_SPC_RGB, .is_full = 1 };
+    size_t row = 3 * (size_t)picture->width, wide_row = (row + ROOM_BYTES) / 64 * 64;
+    int is_wide = picture->width % 8 != 0, rc;
 
-    target.data[0] = rgb;
-    target.linesize[0] = 3 * picture->width;
-    return hf_convert_run(&target, full, picture, hf_colour_of_picture(picture), 0, &in->convert, err);
+    if (is_wide && !in->wide_rgb && !(in->wide_rgb = malloc(wide_row * (size_t)picture->height + ROOM_BYTES)))
+        return hf_fail(err, HF_ENOMEM, "%s: out of memory", in->path);
+    target.data[0] = is_wide ? in->wide_rgb : rgb;
+    target.linesize[0] = (int)(is_wide ? wide_row : row);
+    rc = hf_convert_run(&target, full, picture, hf_colour_of_picture(picture), 0, &in->convert, err);
+    for (size_t y = 0; is_wide && rc >= 0 && y < (size_t)picture->height; y++)
+        memcpy(rgb + y * row, in->wide_rgb + y * wide_row, row);
+    return rc;
 }
 
 static int fill_frame(hf_frame *frame, hf_video_in *in, hf_error *err)

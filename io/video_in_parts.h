@@ -31,6 +31,7 @@ struct hf_video_in {
     int64_t            last_pts; /* of the last frame decoded */
     int64_t            last_duration;
     hf_convert         convert;
+    uint8_t           *wide_rgb; /* rows with room behind them, for widths that are no multiple of 8 */
 };
 
 /* video_decode.c */
