@@ -8,6 +8,7 @@
 #include "src/bench.h"
 #include "src/cli/cmd_eval.h"
 #include "src/cli/cmd_match.h"
+#include "src/cli/cmd_pck.h"
 #include "src/cli/cmd_warp.h"
 #include "src/cli/doctor.h"
 #include "src/hfprop.h"
@@ -86,6 +87,7 @@ static const struct {
     { HF_VERB_EVAL, hf_eval_main },
     { HF_VERB_MATCH, hf_match_main },
     { HF_VERB_WARP, hf_warp_main },
+    { HF_VERB_PCK, hf_pck_main },
 };
 
 int main(int argc, char **argv)

@@ -232,7 +232,7 @@ const hf_option_row hf_option_table[] = {
       .field = FIELD(eval_size), .initial = "0", .min = 1, .max = 8192, .word = "own",
       .help = "match as if both images had N x N pixels; own: each at its own size" },
     { .group = "Key points (hfprop pck)", .name = "split", .arg = "NAME", .kind = HF_OPT_TEXT, .verbs = PCK,
-      .field = FIELD(split), .help = "of SPair-71k and CUB: test (the default), val, trn, ..." },
+      .field = FIELD(key_split), .help = "of SPair-71k and CUB: test (the default), val, trn, ..." },
     { .group = "Key points (hfprop pck)", .name = "pairs", .arg = "FILE", .kind = HF_OPT_TEXT, .verbs = PCK,
       .field = FIELD(pairs_path),
       .help = "CUB: two image ids a line; default: each image with the next one of its class" },
