@@ -99,6 +99,8 @@ typedef struct hf_options {
     int         layer;
     int         size;
     int         match; /* hf_match_mode */
+    const char *flow;  /* folder of fields; NULL: matches are found here */
+    int         flow_way; /* hf_flow_way */
     int         n_recent, k, radius_cells;
     double      temperature;
     int         refine; /* hf_auto_switch */
