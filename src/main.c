@@ -10,6 +10,7 @@
 #include "src/cli/cmd_models.h"
 #include "src/cli/cmd_features.h"
 #include "src/cli/cmd_match.h"
+#include "src/cli/cmd_pck.h"
 #include "src/cli/cmd_warp.h"
 #include "src/cli/doctor.h"
 #include "src/hfprop.h"
@@ -90,6 +91,7 @@ static const struct {
     { HF_VERB_FEATURES, hf_features_main },
     { HF_VERB_MATCH, hf_match_main },
     { HF_VERB_WARP, hf_warp_main },
+    { HF_VERB_PCK, hf_pck_main },
 };
 
 int main(int argc, char **argv)

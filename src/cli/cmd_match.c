@@ -254,7 +254,7 @@ int hf_match_main(const hf_options *options, int argc, char **argv)
     int rc;
 
     (void)argc, (void)argv;
-    if ((rc = hf_report_open(&m.report, options, &err)) >= 0)
+    if ((rc = hf_pair_open_report(&m.report, options, &err)) >= 0)
         rc = run(&m, &err);
     if (rc < 0)
         hf_report_error(m.report, &err);

@@ -301,7 +301,7 @@ int hf_warp_main(const hf_options *options, int argc, char **argv)
     int rc;
 
     (void)argc, (void)argv;
-    if ((rc = hf_report_open(&w.report, options, &err)) >= 0)
+    if ((rc = hf_pair_open_report(&w.report, options, &err)) >= 0)
         rc = run(&w, &err);
     if (rc < 0)
         hf_report_error(w.report, &err);

@@ -155,6 +155,13 @@ const hf_option_row hf_option_table[] = {
       .field = FIELD(match), .initial = "auto", .choices = "auto|first|context",
       .help = "compare with the drawn frame only, or with recent frames too; auto: what scores "
               "higher for the model (context for classic)" },
+    { .group = "Matching", .name = "flow", .arg = "DIR", .kind = HF_OPT_TEXT, .verbs = RUN, .field = FIELD(flow),
+      .help = "take matches from DIR/FRAME.flo or .npy (FRAME: the image's stem, or its number as 00012) instead of "
+              "finding them; with several key frames, from DIR/N/FRAME for key frame N" },
+    { .group = "Matching", .name = "flow-way", .arg = "WAY", .kind = HF_OPT_CHOICE, .verbs = RUN,
+      .field = FIELD(flow_way), .initial = "to-key", .choices = "to-key|from-key",
+      .help = "a field holds, for every pixel of the frame, how far away in the key frame it came from; or for every "
+              "pixel of the key frame, how far away in the frame it went" },
     { .group = "Matching", .name = "recent", .arg = "N", .kind = HF_OPT_INT, .verbs = RUN,
       .field = FIELD(n_recent), .initial = "0", .min = 1, .max = 64, .word = "auto",
       .help = "context: recent frames compared with" },
@@ -305,7 +312,7 @@ const hf_option_row hf_option_table[] = {
       .field = FIELD(eval_size), .initial = "0", .min = 1, .max = 8192, .word = "own",
       .help = "match as if both images had N x N pixels; own: each at its own size" },
     { .group = "Key points (hfprop pck)", .name = "split", .arg = "NAME", .kind = HF_OPT_TEXT, .verbs = PCK,
-      .field = FIELD(split), .help = "of SPair-71k and CUB: test (the default), val, trn, ..." },
+      .field = FIELD(key_split), .help = "of SPair-71k and CUB: test (the default), val, trn, ..." },
     { .group = "Key points (hfprop pck)", .name = "pairs", .arg = "FILE", .kind = HF_OPT_TEXT, .verbs = PCK,
       .field = FIELD(pairs_path),
       .help = "CUB: two image ids a line; default: each image with the next one of its class" },

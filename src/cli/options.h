@@ -113,6 +113,8 @@ typedef struct hf_options {
     int         seed, timestep, up_block, n_ensemble;
     int         size;
     int         match; /* hf_match_mode */
+    const char *flow;  /* folder of fields; NULL: matches are found here */
+    int         flow_way; /* hf_flow_way */
     int         n_recent, k, radius_cells;
     double      temperature;
     int         refine; /* hf_auto_switch */
@@ -147,7 +149,7 @@ typedef struct hf_options {
     int         n_select, by_pixels;
     double      apart_cells;
     int         warp_splat, warp_colormap, warp_over, panel; /* warp */
-    const char *images, *alphas, *pairs_path, *layers;       /* pck */
+    const char *images, *alphas, *key_split, *pairs_path, *layers; /* pck */
     int         base; /* 0 both, else 1 + hf_pck_base */
     int         box;  /* 0 auto, else 1 + hf_pck_box */
     int         strictly, eval_size, max_pairs;

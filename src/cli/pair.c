@@ -19,6 +19,13 @@ void hf_options_describe(hf_describe_params *params, const hf_options *o)
     hf_options_model(&params->model, o);
 }
 
+int hf_pair_open_report(hf_report **out, const hf_options *options, hf_error *err)
+{
+    hf_options quiet = *options;
+    quiet.json = 0;
+    return hf_report_open(out, &quiet, err);
+}
+
 int hf_pair_open(hf_pair *pair, const hf_options *options, hf_stage *stage, hf_error *err)
 {
     const char *const masks[2] = { options->mask_a, options->mask_b };

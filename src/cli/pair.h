@@ -14,6 +14,9 @@ typedef struct hf_pair {
     hf_description  of[2];
 } hf_pair;
 
+/* hf_report_open without events: --json of these verbs is their result, and nothing else goes to the standard output. */
+int hf_pair_open_report(hf_report **out, const hf_options *options, hf_error *err);
+
 /* The parameters of hf_describer_open as typed. */
 void hf_options_describe(hf_describe_params *params, const hf_options *options);
 
