@@ -64,7 +64,7 @@ for how in mutual cyclic buddies; do
     check "$how gives 4 pairs" [ "$(wc -l <stdout.txt)" = 5 ]
 done
 good 'similarity  margin' match a.png small.png --level pixels --count 4 -o pairs.png
-check 'the picture holds both images' [ "$(size_of pairs.png)" = 200,96 ]
+check 'the picture holds both images, doubled' [ "$(size_of pairs.png)" = $((256 + 8 + 128)),192 ]
 bad 2 'pairs.png: exists already; -y overwrites' match a.png b.jpg -o pairs.png
 good '' match a.png b.jpg -o pairs.png -y
 
