@@ -58,7 +58,7 @@ const hf_option_row hf_option_table[] = {
       .verbs = RUN, .field = FIELD(mask), .max = MAX_FRAME,
       .help = "PNG with the objects of frame N (default: the first frame); may be repeated" },
     { .group = "Mask and keyframes", .name = "mask-colors", .arg = "HOW", .kind = HF_OPT_CHOICE,
-      .verbs = RUN, .field = FIELD(mask_colors), .initial = "auto",
+      .verbs = RUN | MATCH | WARP, .field = FIELD(mask_colors), .initial = "auto",
       .choices = "auto|palette|index|rgb|alpha|gray",
       .help = "how the mask's pixels tell the objects apart" },
     { .group = "Mask and keyframes", .name = "mask-tolerance", .arg = "N", .kind = HF_OPT_INT,
