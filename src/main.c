@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "src/bench.h"
+#include "src/cli/cmd_batch.h"
+#include "src/cli/cmd_davis.h"
 #include "src/cli/cmd_eval.h"
 #include "src/cli/doctor.h"
 #include "src/hfprop.h"
@@ -82,6 +84,8 @@ static const struct {
     { HF_VERB_DOCTOR, doctor },
     { HF_VERB_BENCH, bench },
     { HF_VERB_EVAL, hf_eval_main },
+    { HF_VERB_DAVIS, hf_davis_main },
+    { HF_VERB_BATCH, hf_batch_main },
 };
 
 int main(int argc, char **argv)

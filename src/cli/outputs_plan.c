@@ -188,6 +188,22 @@ static int check_folders(const hf_outputs_plan *plan, const hf_options *options,
     return HF_OK;
 }
 
+/* --sidecar FILE.json: the checkpoint stands beside it. */
+static int plan_sidecar(hf_outputs_plan *plan, const char *file, hf_error *err)
+{
+    size_t length = strlen(file), ending = strlen(".json");
+    int rc;
+
+    if (length > ending && strcmp(file + length - ending, ".json") == 0)
+        length -= ending;
+    if ((rc = fits(snprintf(plan->base, sizeof(plan->base), "%.*s", (int)length, file), sizeof(plan->base) - 16, file,
+                   err)) < 0 ||
+        (rc = fits(snprintf(plan->sidecar, sizeof(plan->sidecar), "%s", file), sizeof(plan->sidecar) - 16, file,
+                   err)) < 0)
+        return rc;
+    return check_parent(file, err);
+}
+
 /* The checkpoint and the sidecar stand beside a video and inside a folder. */
 static int plan_base(hf_outputs_plan *plan, hf_error *err)
 {
@@ -233,7 +249,7 @@ int hf_outputs_plan_make(hf_outputs_plan *plan, const hf_options *options, const
     }
     if ((rc = check_folders(plan, options, info, err)) < 0)
         return rc;
-    return plan_base(plan, err);
+    return options->sidecar ? plan_sidecar(plan, options->sidecar, err) : plan_base(plan, err);
 }
 
 static int has_png(const char *folder)
