@@ -201,7 +201,11 @@ static int plan_sidecar(hf_outputs_plan *plan, const char *file, hf_error *err)
         (rc = fits(snprintf(plan->sidecar, sizeof(plan->sidecar), "%s", file), sizeof(plan->sidecar) - 16, file,
                    err)) < 0)
         return rc;
-    return check_parent(file, err);
+    const char *slash = strrchr(file, '/');
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - file) + 1 : 1, slash ? file : ".");
+    return is_folder(folder) ? check_parent(folder, err)
+                             : hf_fail(err, HF_EIO, "--sidecar %s: there is no such folder", file);
 }
 
 /* The checkpoint and the sidecar stand beside a video and inside a folder. */

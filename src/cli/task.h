@@ -42,7 +42,7 @@ typedef struct hf_task {
     hf_task_state state;
     int       is_changed; /* a record of other settings is to be replaced */
     int       is_fresh;   /* a checkpoint there may not be used */
-    int       is_told;    /* that another process works on it */
+    int       n_refused;  /* times that another process had it */
 } hf_task;
 
 /* What a session of the last kind takes. */

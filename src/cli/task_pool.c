@@ -16,6 +16,8 @@
 #include "src/cli/task_record.h"
 
 #define POLL_MS 200  /* also how often a task that another process holds is asked for */
+/* Told late: a run that is just being started holds all locks for a moment. */
+#define TOLD_REFUSAL 10
 #define CODE_PARTIAL 6
 #define CODE_INTERRUPTED 130
 
@@ -203,9 +205,8 @@ static int start_one(pool *p, hf_child *child, hf_error *err)
         if ((rc = hf_record_lock(&lock, p->list, task, err)) < 0)
             return rc;
         if (lock < 0) {
-            if (!task->is_told)
+            if (++task->n_refused == TOLD_REFUSAL)
                 hf_report_note(p->report, "%s: another process works on it", task->name);
-            task->is_told = 1;
             continue;
         }
         if ((rc = begin(p, child, task, lock, err)) < 0 || child->task)

@@ -92,7 +92,7 @@ int hf_task_verb_end(hf_task_verb *verb, int rc, const hf_error *err)
     const hf_pool_result *r = &verb->result;
 
     if (verb->report && verb->list && !verb->options->dry_run && (r->n_done || r->n_failed)) {
-        hf_report_note(verb->report, "%d runs done, %d of them before; %d failed", r->n_done, r->n_before, r->n_failed);
+        hf_report_note(verb->report, "runs: %d done, %d of them before; %d failed", r->n_done, r->n_before, r->n_failed);
         hf_report_event(verb->report, "done", json_pack("{s:i, s:i, s:i, s:s}", "done", r->n_done, "before", r->n_before,
                                                         "failed", r->n_failed, "state",
                                                         rc == HF_EINTERRUPTED ? "interrupted" : rc < 0 ? "failed"
