@@ -124,7 +124,6 @@ static int plan_video(hf_outputs_plan *plan, const hf_options *options, const hf
     plan->video.codec = options->codec;
     plan->video.preset = options->preset;
     plan->video.crf = options->crf;
-    plan->video.n_threads = options->n_threads;
     plan->video.trim = from > 0;
     plan->video.start_number = (int)plan->first_number;
     return hf_video_out_check(plan->path, &plan->video, err);
