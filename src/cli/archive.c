@@ -45,6 +45,8 @@ static int read_lines(hf_archive *archive, FILE *file, const char *path, hf_erro
             rc = hf_fail(err, HF_ENOMEM, "%s: out of memory", path);
     }
     free(line);
+    if (rc == HF_OK && ferror(file))
+        rc = hf_fail(err, HF_EIO, "%s: %s", path, strerror(errno));
     return rc;
 }
 

@@ -158,7 +158,7 @@ static const char *drawing_of(const char *name, const char *stem, size_t length,
         return kinds[0];
     for (int i = 0; i < 2; i++) {
         size_t n = strlen(kinds[i]);
-        if (name[0] != '.' || strncmp(name + 1, kinds[i], n) != 0)
+        if (!name[0] || !strchr("._", name[0]) || strncmp(name + 1, kinds[i], n) != 0)
             continue;
         if (strcasecmp(name + 1 + n, ".png") == 0)
             return kinds[i];

@@ -10,6 +10,8 @@
  *
  *     NAME.png, NAME.mask.png      mask of the first frame        NAME.mask.N.png    of frame N
  *     NAME.edit.png                edit of the first frame        NAME.edit.N.png    of frame N
+ *
+ * and the same with _ before mask and edit.
  */
 #ifndef HF_SRC_CLI_BATCH_LIST_H
 #define HF_SRC_CLI_BATCH_LIST_H

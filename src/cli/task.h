@@ -40,7 +40,6 @@ typedef struct hf_task {
     int       is_ours;  /* 0: of another shard */
     int       is_known; /* the archive lists it */
     hf_task_state state;
-    int       is_changed; /* a record of other settings is to be replaced */
     int       is_fresh;   /* a checkpoint there may not be used */
     int       n_refused;  /* times that another process had it */
 } hf_task;

@@ -45,20 +45,16 @@ static int check_task(hf_task *task, hf_task_list *list, const hf_pool_params *p
 
     if (rc < 0)
         return rc;
-    if (record.state == HF_RECORD_DONE) {
+    if (record.state == HF_RECORD_DONE || task->is_known) {
         task->state = HF_TASK_DONE;
         return HF_OK;
     }
-    if (task->is_known) {
-        task->state = HF_TASK_DONE;
-        return HF_OK;
-    }
+    task->is_fresh = record.state != HF_RECORD_BEGUN;
     if (record.state != HF_RECORD_CHANGED && record.state != HF_RECORD_FOREIGN)
         return HF_OK;
     if (!params->overwrite)
         return hf_fail(err, HF_EARG, "%s; -y makes it anew, -o chooses another folder", record.text);
     hf_report_note(report, "%s: made anew", record.text);
-    task->is_changed = task->is_fresh = 1;
     return HF_OK;
 }
 
@@ -384,10 +380,8 @@ int hf_pool_run(hf_pool_result *result, hf_task_list *list, const hf_pool_params
                 hf_error *err)
 {
     pool p = { .list = list, .params = params, .report = report, .result = result, .scale = 1 };
-    int rc = hf_pool_check(result, list, params, report, err), n_jobs = params->n_jobs;
+    int rc, n_jobs = params->n_jobs;
 
-    if (rc < 0)
-        return rc;
     if (n_jobs > 1 || params->n_threads) {
         int all = params->n_threads ? params->n_threads : n_processors();
         p.n_threads = all / n_jobs > 1 ? all / n_jobs : 1;

@@ -25,17 +25,20 @@ typedef struct hf_pool_result {
 } hf_pool_result;
 
 /*
- * Run what is ours and not done. Every task's state is set. Tells notes, warnings, errors of runs, progress, and the
+ * Find out what of ours is done: sets the states, and result.
+ * Returns HF_EARG for results of other settings or other origin without overwrite (the text names the first);
+ * what hf_archive_read returns.
+ */
+int hf_pool_check(hf_pool_result *result, hf_task_list *list, const hf_pool_params *params, hf_report *report,
+                  hf_error *err);
+
+/*
+ * After hf_pool_check: run what is ours and not done. Tells notes, warnings, errors of runs, progress, and the
  * events "run" {name, state, frames, seconds, peak_bytes, text}.
- * Returns HF_OK also where runs failed; HF_EARG for results of other settings or other origin without
- * overwrite (before anything is run; the text names the first); HF_EINTERRUPTED; HF_EIO; HF_ENOMEM.
+ * Returns HF_OK also where runs failed; HF_EINTERRUPTED; HF_EIO; HF_ENOMEM.
  */
 int hf_pool_run(hf_pool_result *result, hf_task_list *list, const hf_pool_params *params, hf_report *report,
                 hf_error *err);
-
-/* Only find out what is done: sets the states and returns as hf_pool_run does before anything is run. */
-int hf_pool_check(hf_pool_result *result, hf_task_list *list, const hf_pool_params *params, hf_report *report,
-                  hf_error *err);
 
 /* --dry-run: a line a task. */
 void hf_pool_print(FILE *out, const hf_task_list *list);

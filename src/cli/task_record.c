@@ -81,39 +81,41 @@ static const char *existing_output(const hf_task *task)
 
 /* ---- the record ---- */
 
-static void set(hf_record *record, hf_record_state state, const char *format, const char *a, const char *b)
+/* What differs between an old record and a task of now; "" if nothing does. */
+static void compare(char *text, size_t size, const char *version, const json_t *settings, const json_t *files,
+                    const hf_task *task)
 {
-    record->state = state;
-    snprintf(record->text, sizeof(record->text), format, a, b);
+    const char *name;
+
+    text[0] = 0;
+    if (strcmp(version, hf_version()) != 0)
+        snprintf(text, size, "%s was made by version %s", task->name, version);
+    else if ((name = hf_settings_difference(settings, task->settings)))
+        snprintf(text, size, "%s was made with another --%s", task->name, name);
+    else if ((name = hf_settings_difference(files, task->files)))
+        snprintf(text, size, "%s: %s has changed since", task->name, name);
 }
 
-/* What an old record means for a task of now. */
 static void judge(hf_record *record, const char *path, const json_t *object, const hf_task_list *list,
                   const hf_task *task)
 {
-    const char *version, *state, *name;
+    const char *version, *state;
     json_t *settings, *files, *outputs = NULL;
 
     if (!object || json_unpack((json_t *)object, "{s:s, s:s, s:o, s:o, s?o}", "hfprop", &version, "state", &state,
                                "settings", &settings, "files", &files, "outputs", &outputs) < 0) {
-        set(record, HF_RECORD_CHANGED, "%s: not a record of hfprop%s", path, "");
+        record->state = HF_RECORD_CHANGED;
+        snprintf(record->text, sizeof(record->text), "%s: not a record of hfprop", path);
         return;
     }
-    if (strcmp(version, hf_version()) != 0) {
-        set(record, HF_RECORD_CHANGED, "%s was made by version %s", task->name, version);
-        return;
-    }
-    if ((name = hf_settings_difference(settings, task->settings))) {
-        set(record, HF_RECORD_CHANGED, "%s was made with another --%s", task->name, name);
-        return;
-    }
-    if ((name = hf_settings_difference(files, task->files))) {
-        set(record, HF_RECORD_CHANGED, "%s: %s has changed since", task->name, name);
+    int is_done = strcmp(state, "done") == 0;
+    compare(record->text, sizeof(record->text), version, settings, files, task);
+    if (record->text[0]) {
+        record->state = is_done ? HF_RECORD_CHANGED : HF_RECORD_DROPPED;
         return;
     }
     json_t *now = outputs_json(list, task);
-    set(record, strcmp(state, "done") == 0 && json_equal(outputs, now) ? HF_RECORD_DONE : HF_RECORD_BEGUN, "%s%s",
-        task->name, "");
+    record->state = is_done && json_equal(outputs, now) ? HF_RECORD_DONE : HF_RECORD_BEGUN;
     json_decref(now);
 }
 
@@ -130,8 +132,8 @@ int hf_record_read(hf_record *record, const hf_task_list *list, const hf_task *t
         json_decref(object);
     } else {
         const char *output = existing_output(task);
-        set(record, output ? HF_RECORD_FOREIGN : HF_RECORD_NONE, "%s exists, and not from this list%s",
-            output ? output : "", "");
+        record->state = output ? HF_RECORD_FOREIGN : HF_RECORD_NONE;
+        snprintf(record->text, sizeof(record->text), "%s exists, and not from this list", output ? output : "");
     }
     free(path);
     return HF_OK;

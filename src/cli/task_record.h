@@ -17,8 +17,9 @@ typedef enum hf_record_state {
     HF_RECORD_NONE,    /* never begun here, and nothing is in its place */
     HF_RECORD_FOREIGN, /* never begun here, but its outputs exist */
     HF_RECORD_BEGUN,   /* begun with the same settings, not finished or no longer whole */
+    HF_RECORD_DROPPED, /* begun with other settings or files, or by another version, and not finished */
     HF_RECORD_DONE,
-    HF_RECORD_CHANGED  /* begun or done with other settings or files, or by another version */
+    HF_RECORD_CHANGED  /* done with other settings or files, or by another version */
 } hf_record_state;
 
 typedef struct hf_record {

@@ -83,6 +83,10 @@ int hf_task_verb_work(hf_task_verb *verb, hf_error *err)
             hf_pool_print(stdout, verb->list);
         return rc;
     }
+    verb->stage = HF_STAGE_INPUT; /* records and archive */
+    if ((rc = hf_pool_check(&verb->result, verb->list, &verb->pool, verb->report, err)) < 0)
+        return rc;
+    verb->stage = HF_STAGE_WORK;
     send_start(verb);
     return hf_pool_run(&verb->result, verb->list, &verb->pool, verb->report, err);
 }
