@@ -97,7 +97,9 @@ assert all(r["J"]["mean"] > 0.7 for r in rows), [(r["sequence"], r["object"], r[
 # ---- again, side by side, in parts ----
 
 before=$(stat -c %Y.%y whole/wide/00000.png)
-davis_ok 'again' tree -o whole
+davis_ok 'again, with a page' tree -o whole --report page.html
+check 'the page has every sequence and how it was made' sh -c "grep -q wide page.html && grep -q short page.html && grep -q 'Propagation' page.html"
+davis_not 'a page of another name' 2 'want a name that ends in .html' tree -o whole --report page.txt
 check 'what is done is not done again' test "$before" = "$(stat -c %Y.%y whole/wide/00000.png)"
 davis_ok 'side by side' tree -o side -j3
 check 'side by side gives the same' same_results whole side

@@ -415,6 +415,29 @@ Test(video_in, rgb_of_any_width_stays_inside_its_buffer)
     }
 }
 
+/* The fast conversion leaves out the last columns of rows that have no room for its whole vectors. The
+ * brightness of every pixel must be that of the pattern; 12 of 255 for its rounding. */
+Test(video_in, rgb_has_every_column_of_any_width)
+{
+    static const enum AVPixelFormat formats[] = { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUV422P, AV_PIX_FMT_YUV444P };
+    for (int i = 0; i < 3; i++)
+    for (int w = 2; w < 70; w += 2) {
+        hf_video_in *in = open_or_fail(make_clip("w.mkv", &(clip){ .format = formats[i], .n = 1, .width = w, .height = 8 }), NULL);
+        hf_frame *frame = new_frame(in);
+        memset(frame->rgb, 0, (size_t)w * 8 * 3);
+        cr_assert_eq(hf_video_in_read(frame, in, NULL), HF_OK);
+        for (int y = 0; y < 8; y++)
+        for (int x = 0; x < w; x++) {
+            const uint8_t *p = frame->rgb + 3 * (y * w + x);
+            double luma = 16 + (65.481 * p[0] + 128.553 * p[1] + 24.966 * p[2]) / 255;
+            cr_assert_float_eq(luma, pattern(x, y, 0, 0), 12, "%s, width %d, pixel %d, %d: luma %.0f, want %d",
+                               av_get_pix_fmt_name(formats[i]), w, x, y, luma, pattern(x, y, 0, 0));
+        }
+        hf_frame_free(&frame);
+        hf_video_in_close(&in);
+    }
+}
+
 /* A JPEG of 24 x 16, white in its stored top left corner, with EXIF orientation 6 (shown turned by 90 degrees). */
 Test(video_in, exif_orientation_of_images_is_applied)
 {

@@ -9,6 +9,7 @@
 #include "io/mask.h"
 #include "src/cli/cmd_eval.h"
 #include "src/cli/evaluate.h"
+#include "src/cli/html.h"
 #include "src/cli/task_verb.h"
 
 /* The number of the frame that the first annotation belongs to. */
@@ -105,8 +106,8 @@ static int check_all_done(hf_task_verb *verb, hf_error *err)
 static int score(hf_task_verb *verb, const hf_davis *davis, hf_error *err)
 {
     const hf_options *o = verb->options;
-    hf_eval_places places = { .results = verb->list->folder, .folder = verb->list->folder, .out = stdout,
-                              .events = verb->report };
+    hf_eval_places places = { .results = verb->list->folder, .tree = o->input, .folder = verb->list->folder,
+                              .out = stdout, .events = verb->report };
     int rc, writing = 0;
 
     if (o->dry_run)
@@ -135,6 +136,9 @@ static int do_davis(hf_task_verb *verb, hf_davis **davis, hf_error *err)
     hf_davis_params tree;
     int rc;
 
+    verb->stage = HF_STAGE_OUTPUT;
+    if (o->report && (rc = hf_html_check(o->report, err)) < 0)
+        return rc;
     verb->stage = HF_STAGE_INPUT;
     hf_cmd_eval_tree(&tree, o);
     if ((rc = hf_davis_open(davis, o->input, &tree, err)) < 0 || (rc = fill(verb, *davis, err)) < 0)

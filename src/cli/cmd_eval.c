@@ -1,8 +1,37 @@
 /* cmd_eval.c - the verb `hfprop eval`: score, write the files, print. */
 #include "src/cli/cmd_eval.h"
 
+#include "hf_config.h"
 #include "src/cli/evaluate_write.h"
 #include "src/cli/exit_code.h"
+#include "src/cli/html.h"
+#include "src/cli/html_report.h"
+#include "src/cli/html_settings.h"
+#include "src/cli/settings.h"
+#include "src/hfprop.h"
+
+/* The page, where this build has what pictures need. */
+static int write_report(const hf_options *o, const hf_eval_places *places, const hf_eval_report *report, hf_error *err)
+{
+#ifdef HF_HAVE_FFMPEG
+    hf_html_report_params page = { .report = report, .results = places->results };
+    const char *first = report->davis->sequences[report->rows[0].sequence].name;
+    int rc;
+
+    page.settings = json_pack("{s:o*,s:{s:s,s:o*,s:o,s:o}}", "Propagation (first sequence)",
+                              hf_html_sidecar(places->results, first), "Scoring run", "hfprop", hf_version(), "command",
+                              hf_html_command(o->argc, o->argv), "results", hf_json_text(places->results), "tree",
+                              hf_json_text(places->tree));
+    if (!page.settings)
+        return hf_fail(err, HF_ENOMEM, "eval: out of memory for the report");
+    rc = hf_html_report_write(o->report, &page, err);
+    json_decref(page.settings);
+    return rc;
+#else
+    (void)places, (void)report;
+    return hf_fail(err, HF_EUNSUPPORTED, "%s: this build has no FFmpeg, which the report's pictures need", o->report);
+#endif
+}
 
 static int tell_scores(const hf_options *o, const hf_eval_report *scores, FILE *out, hf_report *events, hf_error *err)
 {
@@ -41,6 +70,8 @@ int hf_cmd_eval_score(const hf_options *o, const hf_davis *davis, const hf_eval_
     *writing = 1;
     if (places->folder)
         rc = hf_eval_write(places->folder, scores, err);
+    if (rc == HF_OK && o->report)
+        rc = write_report(o, places, scores, err);
     if (rc == HF_OK)
         rc = tell_scores(o, scores, places->out, places->events, err);
     hf_eval_report_free(&scores);
@@ -49,11 +80,14 @@ int hf_cmd_eval_score(const hf_options *o, const hf_davis *davis, const hf_eval_
 
 int hf_cmd_eval(const hf_options *o, FILE *out, int *writing, hf_error *err)
 {
-    hf_eval_places places = { .results = o->input, .folder = o->out, .out = out };
+    hf_eval_places places = { .results = o->input, .tree = o->davis, .folder = o->out, .out = out };
     hf_davis_params tree;
     hf_davis *davis = NULL;
     int rc;
 
+    *writing = 1;
+    if (o->report && (rc = hf_html_check(o->report, err)) < 0)
+        return rc;
     *writing = 0;
     hf_cmd_eval_tree(&tree, o);
     if ((rc = hf_davis_open(&davis, o->davis, &tree, err)) >= 0)

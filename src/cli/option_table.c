@@ -225,6 +225,9 @@ const hf_option_row hf_option_table[] = {
     { .group = "Scores (hfprop eval, davis)", .name = "keep-first-last", .kind = HF_OPT_FLAG,
       .role = MANNER, .verbs = EVAL | DAVIS, .field = FIELD(keep_first_last), .value = 1,
       .help = "score the first and the last frame too" },
+    { .group = "Scores (hfprop eval, davis)", .name = "report", .arg = "FILE.html", .kind = HF_OPT_TEXT,
+      .role = MANNER, .verbs = EVAL | DAVIS, .field = FIELD(report),
+      .help = "write one web page with table, curves, pictures and settings; needs no network" },
 
     { .group = "Messages", .name = "json", .kind = HF_OPT_FLAG, .role = MANNER, .verbs = RUN | EVAL,
       .field = FIELD(json), .value = 1,

@@ -471,6 +471,7 @@ int hf_options_parse(hf_options *options, int argc, char **argv, hf_error *err)
     int first = 1, rc, only_files = 0;
 
     hf_options_init(options, HF_VERB_RUN);
+    options->argc = argc, options->argv = argv;
     if ((rc = read_verb(options, argc, argv, &first, err)) < 0)
         return rc;
     for (int i = first; i < argc; i++) {

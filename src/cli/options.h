@@ -79,6 +79,8 @@ typedef struct hf_options {
     const char *input; /* the first of inputs, or NULL */
     const char *inputs[HF_MAX_INPUTS];
     int         n_inputs;
+    int         argc; /* the whole command line, for what tells of it */
+    char      **argv;
     int         rest; /* HF_VERB_BENCH: index in argv of its own first argument */
 
     int64_t from, to; /* frames, both included; to = -1: to the end */
@@ -128,6 +130,7 @@ typedef struct hf_options {
     int         objects;         /* hf_eval_objects */
     int         void_means;      /* hf_eval_void */
     int         single_object, keep_first_last;
+    const char *report;          /* path of the HTML page, or NULL */
 
     int         json;
     const char *log_path;
