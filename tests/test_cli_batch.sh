@@ -136,6 +136,8 @@ batch_not 'one folder of masks for all' 2 'would be written by a and by' list.tx
 line '# nothing'
 batch_not 'an empty list' 3 'no run in this list' bad-list.txt -o bad
 batch_not 'no list' 3 'No such file' nowhere.txt -o bad
+batch_not 'a log that is the list' 2 'is read by this run' list.txt -o bad --log-json list.txt
+check 'the list is as it was' grep -q 'a list of runs' list.txt
 mkdir empty
 batch_not 'a folder without videos' 3 'no video in it has a mask beside it' empty -o bad
 check 'a refused list leaves nothing but a folder' test -z "$(ls bad)"

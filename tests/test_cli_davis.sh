@@ -103,7 +103,16 @@ davis_not 'a page of another name' 2 'want a name that ends in .html' tree -o wh
 check 'what is done is not done again' test "$before" = "$(stat -c %Y.%y whole/wide/00000.png)"
 davis_ok 'side by side' tree -o side -j3
 check 'side by side gives the same' same_results whole side
-davis_not 'a run that needs more memory than is allowed' 5 'there are 1 MB' tree -o bound --memory 1M
+davis_not 'a run that needs more memory than is allowed' 5 'there are 1 MB' tree -o no-room --memory 1M
+davis_ok 'memory for two at once' tree -o bound -j3 --memory 250M --json
+check 'at most two run at once' python3 -c 'import json
+n = most = 0
+for event in map(json.loads, open("stdout.txt")):
+    if event["event"] == "run":
+        n += 1 if event["state"] == "started" else -1
+        most = max(most, n)
+assert n == 0 and 1 <= most <= 2, (n, most)'
+check 'and give the same' same_results whole bound
 for k in 3 1 2; do
     davis_ok "part $k of 3" tree -o parts --shard $k/3
     check 'a part gives no scores' test ! -e parts/scores-val.json
@@ -147,6 +156,7 @@ cp tree/Annotations/480p/void/00000.png broken/Annotations/480p/void/
 davis_ok 'once mended, it goes on' broken -o broken-results
 check 'and gives what the whole tree gives' same_results whole broken-results
 rm -r broken/JPEGImages/480p/void
+davis_not 'results in the tree' 2 'is a folder of the tree itself' tree -o tree/Annotations/480p -y
 davis_not 'a sequence without frames' 3 'neither JPEGImages/480p/void nor JPEGImages/void' broken -o no-frames
 davis_not 'no tree' 3 'not a folder' nowhere -o out
 davis_not 'no folder of results' 2 'want -o RESULTS' tree

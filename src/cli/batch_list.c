@@ -129,14 +129,15 @@ static int list_names(hf_words *names, const char *folder, hf_error *err)
     return rc;
 }
 
-/* Bytes of the name without its ending, or 0 if it is no video. */
-static size_t video_stem(const char *folder, const char *name)
+/* Bytes of the name without its ending, or 0 if it is no video. Any folder may be one of images. */
+static size_t video_stem(const char *folder, const char *name, int *is_images)
 {
     char path[4096];
     const char *dot = strrchr(name, '.');
 
     snprintf(path, sizeof(path), "%s/%s", folder, name);
-    if (is_folder(path))
+    *is_images = is_folder(path);
+    if (*is_images)
         return strlen(name);
     for (size_t i = 0; dot && dot > name && i < sizeof(video_endings) / sizeof(video_endings[0]); i++)
         if (strcasecmp(dot + 1, video_endings[i]) == 0)
@@ -168,6 +169,7 @@ static const char *drawing_of(const char *name, const char *stem, size_t length,
     return NULL;
 }
 
+/* The video and its drawings; nothing if it has none. */
 static int add_video(hf_batch_list *list, const char *folder, const hf_words *names, const char *video, size_t length,
                      hf_error *err)
 {
@@ -187,7 +189,6 @@ static int add_video(hf_batch_list *list, const char *folder, const hf_words *na
     if (rc == HF_OK && line->words.n == 1) {
         hf_words_clear(&line->words);
         list->n--;
-        list->n_left_out++;
     }
     return rc;
 }
@@ -198,9 +199,11 @@ static int read_folder(hf_batch_list *list, const char *folder, hf_error *err)
     int rc = list_names(&names, folder, err);
 
     for (int i = 0; i < names.n && rc == HF_OK; i++) {
-        size_t length = video_stem(folder, names.word[i]);
+        int is_images, before = list->n;
+        size_t length = video_stem(folder, names.word[i], &is_images);
         if (length)
             rc = add_video(list, folder, &names, names.word[i], length, err);
+        list->n_left_out += length && list->n == before && !is_images;
     }
     if (rc == HF_OK && list->n == 0)
         rc = hf_fail(err, HF_EFORMAT, "%s: no video in it has a mask beside it (%d without); VIDEO.mp4 wants VIDEO.png, "

@@ -26,7 +26,7 @@ typedef struct hf_batch_line {
 
 typedef struct hf_batch_list {
     hf_batch_line *line;
-    int            n, n_left_out; /* videos of the folder without a drawing */
+    int            n, n_left_out; /* video files of the folder without a drawing */
 } hf_batch_list;
 
 /* path: a file, a folder, or - for standard input. HF_EIO; HF_EFORMAT for a quote that is not closed, a list

@@ -10,6 +10,7 @@
 #include "src/cli/cmd_eval.h"
 #include "src/cli/evaluate.h"
 #include "src/cli/html.h"
+#include "src/cli/outputs.h"
 #include "src/cli/task_verb.h"
 
 /* The number of the frame that the first annotation belongs to. */
@@ -40,6 +41,21 @@ static hf_mask_mode mask_mode(const hf_options *o, const hf_davis *davis)
     return (o->single_object || davis->year == 2016) && void_counts ? HF_MASK_SINGLE : HF_MASK_DAVIS;
 }
 
+/* With -y, results in the tree itself would replace the annotations. */
+static int check_place(const hf_task_verb *verb, const hf_davis_sequence *s, const char *frames, hf_error *err)
+{
+    char *place;
+    int is_tree;
+
+    if (asprintf(&place, "%s/%s", verb->list->folder, s->name) < 0)
+        return hf_fail(err, HF_ENOMEM, "%s: out of memory", s->name);
+    is_tree = hf_is_same_file(place, s->folder) || hf_is_same_file(place, frames);
+    free(place);
+    return is_tree ? hf_fail(err, HF_EARG, "-o %s: is a folder of the tree itself, want another one",
+                             verb->options->out)
+                   : HF_OK;
+}
+
 static int add_sequence(hf_task_verb *verb, const hf_davis *davis, const hf_davis_sequence *s, hf_options *o,
                         hf_error *err)
 {
@@ -49,7 +65,7 @@ static int add_sequence(hf_task_verb *verb, const hf_davis *davis, const hf_davi
 
     *o = *verb->options;
     if ((rc = hf_davis_find_frames(&frames, verb->options->input, o->resolution, s->name, err)) < 0 ||
-        (rc = find_key(&key, frames, s, err)) < 0)
+        (rc = check_place(verb, s, frames, err)) < 0 || (rc = find_key(&key, frames, s, err)) < 0)
         goto end;
     if (asprintf(&mask, "%s/%s.png", s->folder, s->stems[0]) < 0) {
         mask = NULL;

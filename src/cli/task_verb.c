@@ -5,6 +5,7 @@
 
 #include "src/cli/interrupt.h"
 #include "src/cli/memory.h"
+#include "src/cli/outputs.h"
 #include "src/cli/share.h"
 
 #define MEMORY_SHARE 0.8 /* of what is free, for --memory auto: others want some too */
@@ -35,6 +36,10 @@ int hf_task_verb_open(hf_task_verb *verb, const hf_options *options, hf_error *e
 
     *verb = (hf_task_verb){ .options = options, .stage = HF_STAGE_OUTPUT };
     hf_interrupt_install();
+    /* Opening the log empties it. */
+    if (options->log_path && (hf_is_same_file(options->log_path, options->input) ||
+                              (options->archive && hf_is_same_file(options->log_path, options->archive))))
+        return hf_fail(err, HF_EARG, "--log-json %s: is read by this run", options->log_path);
     if ((rc = hf_report_open(&verb->report, options, err)) < 0)
         return rc;
     verb->stage = HF_STAGE_USAGE;
