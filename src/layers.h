@@ -54,6 +54,11 @@ void hf_layers_norm(hf_layers *layers, hf_norm *out, int64_t n, const char *form
 void hf_layers_stacked(hf_layers *layers, hf_linear *out, int64_t n_out, int64_t n_in, bool bias, int n_parts,
                        const char *const *names);
 
+/* A linear whose outputs are multiplied by a vector [n_out] of the file named `scale` (a layer scale), which costs
+ * nothing when it is done to the matrix and the bias. scale NULL: hf_layers_linear. */
+void hf_layers_scaled(hf_layers *layers, hf_linear *out, int64_t n_out, int64_t n_in, bool bias, const char *scale,
+                      const char *format, ...) __attribute__((format(printf, 7, 8)));
+
 /* Any array, f32 in the backend's memory. format: the whole name. shape of n_dims. */
 void hf_layers_array(hf_layers *layers, hf_tensor *out, int n_dims, const int64_t *shape, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
