@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "propagate/match_dense.h"
+#include "propagate/match_stay.h"
 
 int hf_field_new(hf_field **out, int width, int height, int to_width, int to_height, hf_error *err)
 {
@@ -39,6 +40,12 @@ void hf_field_free(hf_field **field)
     *field = NULL;
 }
 
+static int is_of_one_size(const hf_field *f, const hf_tensor *from, const hf_tensor *to)
+{
+    return f->width == f->to_width && f->height == f->to_height && from->shape[0] == to->shape[0] &&
+           from->shape[1] == to->shape[1];
+}
+
 int hf_field_match(hf_field *field, hf_backend *be, const hf_tensor *from, const hf_tensor *to, hf_error *err)
 {
     hf_match_dense_params params = { field->width, field->height, field->to_width, field->to_height };
@@ -54,6 +61,8 @@ int hf_field_match(hf_field *field, hf_backend *be, const hf_tensor *from, const
     if (!index || !similarity || !scratch)
         rc = hf_fail(err, HF_ENOMEM, "field: out of memory to match %dx%d pixels", field->width, field->height);
     else if ((rc = be->ops.match_dense(be, &index_view, &similarity_view, from, to, &params, &scratch_view, err)) >= 0 &&
+             (!is_of_one_size(field, from, to) ||
+              (rc = be->ops.match_stay(be, &index_view, &similarity_view, from, to, HF_MATCH_STAY_TOLERANCE, err)) >= 0) &&
              (rc = be->ops.read(be, field->index, &index_view, err)) >= 0 &&
              (rc = be->ops.read(be, field->similarity, &similarity_view, err)) >= 0)
         rc = be->ops.sync(be, err);

@@ -21,7 +21,11 @@ typedef struct hf_field {
 int  hf_field_new(hf_field **out, int width, int height, int to_width, int to_height, hf_error *err);
 void hf_field_free(hf_field **field);
 
-/* from, to: f32 [h,w,D] in memory of `be`. What match_dense returns, and HF_ENOMEM. */
+/*
+ * from, to: f32 [h,w,D] in memory of `be`. Between pictures of one size and maps of one shape, a pixel stays where it is if
+ * that is as good a match within rounding (match_stay.h), so that what did not move does not jitter.
+ * What match_dense returns, and HF_ENOMEM.
+ */
 int hf_field_match(hf_field *field, hf_backend *be, const hf_tensor *from, const hf_tensor *to, hf_error *err);
 
 /*

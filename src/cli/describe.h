@@ -9,6 +9,7 @@
 #define HF_SRC_CLI_DESCRIBE_H
 
 #include "io/frame.h"
+#include "io/mask.h"
 #include "propagate/match_points.h"
 #include "src/hfprop.h"
 #include "src/model.h"
@@ -70,7 +71,7 @@ void hf_description_free(hf_description *description);
 int hf_description_check_pair(const hf_description *a, const hf_description *b, hf_error *err);
 
 /*
- * A mask of one object as an image: a PNG read as every mask is (all ids are the object), any other image by its
+ * A mask of one object as an image: a PNG read as every mask is (in this mode; all ids are the object), any other image by its
  * brightness. Brought to width x height.
  *   inside    u8 [H,W]   1 where brightness is half or more
  *   saliency  f32 [H,W]  0..1
@@ -81,7 +82,8 @@ typedef struct hf_object_mask {
     uint8_t *inside;
     float   *saliency;
 } hf_object_mask;
-int  hf_object_mask_open(hf_object_mask **out, const char *path, int width, int height, hf_error *err);
+int  hf_object_mask_open(hf_object_mask **out, const char *path, int width, int height, hf_mask_mode mode,
+                         hf_error *err);
 void hf_object_mask_free(hf_object_mask **mask);
 
 /* f32 [h,w] out: means of the saliency over the cells of a grid. */

@@ -133,6 +133,25 @@ void hf_canvas_picture(hf_canvas *canvas, const uint8_t *rgb, int width, int hei
             }
 }
 
+void hf_canvas_enlarge(hf_canvas *canvas, const uint8_t *rgb, int width, int height, int x, int y, int factor)
+{
+    for (int v = 0; v < height * factor && y + v < canvas->height; v++)
+        for (int u = 0; u < width * factor && x + u < canvas->width; u++) {
+            double sy = (v + 0.5) / factor - 0.5, sx = (u + 0.5) / factor - 0.5;
+            int y0 = clamp(sy, 0, height - 1), x0 = clamp(sx, 0, width - 1);
+            int y1 = clamp(sy + 1.0, 0, height - 1), x1 = clamp(sx + 1.0, 0, width - 1);
+            double fy = sy > y0 ? sy - y0 : 0.0, fx = sx > x0 ? sx - x0 : 0.0;
+            for (int k = 0; k < 3; k++) {
+                double top = (1 - fx) * rgb[3 * ((int64_t)y0 * width + x0) + k] +
+                             fx * rgb[3 * ((int64_t)y0 * width + x1) + k];
+                double low = (1 - fx) * rgb[3 * ((int64_t)y1 * width + x0) + k] +
+                             fx * rgb[3 * ((int64_t)y1 * width + x1) + k];
+                canvas->rgb[3 * ((int64_t)(y + v) * canvas->width + x + u) + k] =
+                    (uint8_t)((1 - fy) * top + fy * low + 0.5);
+            }
+        }
+}
+
 int hf_canvas_write(const char *path, const hf_canvas *canvas, hf_error *err)
 {
     hf_png png = { .width = canvas->width, .height = canvas->height, .kind = HF_PNG_RGB, .bits = 8,

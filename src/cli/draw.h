@@ -21,6 +21,9 @@ void hf_canvas_free(hf_canvas **canvas);
 /* Lay a picture u8 [height,width,3] at (x, y), averaged down by a whole factor of 1 or more. */
 void hf_canvas_picture(hf_canvas *canvas, const uint8_t *rgb, int width, int height, int x, int y, int factor);
 
+/* The same, enlarged bilinearly by a whole factor. */
+void hf_canvas_enlarge(hf_canvas *canvas, const uint8_t *rgb, int width, int height, int x, int y, int factor);
+
 /* opacity 0..1 */
 void hf_canvas_line(hf_canvas *canvas, double x0, double y0, double x1, double y1, double thickness,
                     const uint8_t color[3], double opacity);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/mask.h"
 #include "io/video_in.h"
 
 int hf_image_open(hf_image **out, const char *path, hf_error *err)
@@ -61,10 +60,12 @@ static int is_png(const char *path)
     return found;
 }
 
-static int read_png_mask(hf_object_mask *m, const char *path, hf_error *err)
+static int read_png_mask(hf_object_mask *m, const char *path, hf_mask_mode mode, hf_error *err)
 {
+    hf_mask_params params = HF_MASK_DEFAULTS;
     hf_mask *mask = NULL;
-    int rc = hf_mask_read(&mask, path, NULL, NULL, err);
+    params.mode = mode;
+    int rc = hf_mask_read(&mask, path, &params, NULL, err);
 
     if (rc >= 0 && (rc = hf_mask_fit(mask, m->width, m->height, HF_FIT_STRICT, path, NULL, 0, err)) >= 0)
         for (int64_t i = 0; i < (int64_t)m->width * m->height; i++)
@@ -97,7 +98,8 @@ end:
     return rc;
 }
 
-int hf_object_mask_open(hf_object_mask **out, const char *path, int width, int height, hf_error *err)
+int hf_object_mask_open(hf_object_mask **out, const char *path, int width, int height, hf_mask_mode mode,
+                        hf_error *err)
 {
     size_t n = (size_t)width * (size_t)height, n_inside = 0;
     hf_object_mask *m = calloc(1, sizeof(*m));
@@ -109,7 +111,7 @@ int hf_object_mask_open(hf_object_mask **out, const char *path, int width, int h
         goto end;
     }
     m->width = width, m->height = height;
-    if ((rc = is_png(path) ? read_png_mask(m, path, err) : read_gray_mask(m, path, err)) < 0)
+    if ((rc = is_png(path) ? read_png_mask(m, path, mode, err) : read_gray_mask(m, path, err)) < 0)
         goto end;
     for (size_t i = 0; i < n; i++)
         n_inside += m->inside[i] = m->saliency[i] >= 0.5f;

@@ -8,6 +8,7 @@
 #include "src/cli/settings.h"
 
 #define MAX_PICTURE_SIDE 1280 /* larger images are drawn smaller, by a whole factor */
+#define MIN_PICTURE_SIDE 480  /* smaller ones twice as large: marks need room */
 #define GAP 8                 /* between the images, pixels */
 
 int hf_match_print(FILE *out, const hf_found_list *list, hf_error *err)
@@ -58,14 +59,39 @@ int hf_match_print_json(FILE *out, const hf_found_list *list, const hf_pair *pai
 
 /* ---- the picture ---- */
 
-static int factor_of(const hf_pair *pair)
+/* Pixels of the picture per pixel of the images: a whole number, or one over a whole number. */
+typedef struct zoom {
+    int times, over;
+} zoom;
+
+static zoom zoom_of(const hf_pair *pair)
 {
     int longest = 1;
     for (int i = 0; i < 2; i++) {
         longest = pair->image[i]->width > longest ? pair->image[i]->width : longest;
         longest = pair->image[i]->height > longest ? pair->image[i]->height : longest;
     }
-    return (longest + MAX_PICTURE_SIDE - 1) / MAX_PICTURE_SIDE;
+    return (zoom){ longest < MIN_PICTURE_SIDE ? 2 : 1, (longest + MAX_PICTURE_SIDE - 1) / MAX_PICTURE_SIDE };
+}
+
+static int zoomed_side(int side, zoom z)
+{
+    int n = side * z.times / z.over;
+    return n > 0 ? n : 1;
+}
+
+/* A coordinate of an image in the picture. */
+static double zoomed(double at, zoom z)
+{
+    return (at + 0.5) * z.times / z.over - 0.5;
+}
+
+static void draw_image(hf_canvas *c, const hf_image *image, int x, zoom z)
+{
+    if (z.times > 1)
+        hf_canvas_enlarge(c, image->rgb, image->width, image->height, x, 0, z.times);
+    else
+        hf_canvas_picture(c, image->rgb, image->width, image->height, x, 0, z.over);
 }
 
 static void draw_mark(hf_canvas *c, double x, double y, int number, double size)
@@ -80,25 +106,25 @@ static void draw_mark(hf_canvas *c, double x, double y, int number, double size)
 
 int hf_match_draw(const char *path, const hf_found_list *list, const hf_pair *pair, hf_error *err)
 {
-    int factor = factor_of(pair), width[2], height[2], rc;
+    zoom z = zoom_of(pair);
     hf_canvas *c = NULL;
+    int width[2], height[2], rc;
 
     for (int i = 0; i < 2; i++) {
-        width[i] = pair->image[i]->width / factor > 0 ? pair->image[i]->width / factor : 1;
-        height[i] = pair->image[i]->height / factor > 0 ? pair->image[i]->height / factor : 1;
+        width[i] = zoomed_side(pair->image[i]->width, z);
+        height[i] = zoomed_side(pair->image[i]->height, z);
     }
     int H = height[0] > height[1] ? height[0] : height[1], left = width[0] + GAP;
-    double size = H >= 600 ? 2.0 : H >= 240 ? 1.5 : 1.0, shift = 0.5 * (factor - 1);
+    double size = H >= 600 ? 2.0 : H >= 240 ? 1.5 : 1.0;
     if ((rc = hf_canvas_new(&c, left + width[1], H, 128, err)) < 0)
         return rc;
-    hf_canvas_picture(c, pair->image[0]->rgb, pair->image[0]->width, pair->image[0]->height, 0, 0, factor);
-    hf_canvas_picture(c, pair->image[1]->rgb, pair->image[1]->width, pair->image[1]->height, left, 0, factor);
+    draw_image(c, pair->image[0], 0, z);
+    draw_image(c, pair->image[1], left, z);
     /* Lines lie under all marks. */
     for (int marks = 0; marks < 2; marks++)
         for (int i = 0; i < list->n; i++) {
             const hf_found *f = &list->item[i];
-            double x = (f->x - shift) / factor, y = (f->y - shift) / factor;
-            double to_x = left + (f->to_x - shift) / factor, to_y = (f->to_y - shift) / factor;
+            double x = zoomed(f->x, z), y = zoomed(f->y, z), to_x = left + zoomed(f->to_x, z), to_y = zoomed(f->to_y, z);
             uint8_t color[3];
             hf_mark_color(color, i);
             if (!marks) {

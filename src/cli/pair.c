@@ -37,7 +37,7 @@ int hf_pair_open(hf_pair *pair, const hf_options *options, hf_stage *stage, hf_e
     for (int i = 0; i < 2; i++)
         if ((rc = hf_image_open(&pair->image[i], options->inputs[i], err)) < 0 ||
             (masks[i] && (rc = hf_object_mask_open(&pair->mask[i], masks[i], pair->image[i]->width,
-                                                   pair->image[i]->height, err)) < 0))
+                                                   pair->image[i]->height, (hf_mask_mode)options->mask_colors, err)) < 0))
             return rc;
     *stage = HF_STAGE_USAGE;
     hf_options_describe(&params, options);
