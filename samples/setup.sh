@@ -9,7 +9,7 @@ packages='gcc libc6-dev meson ninja-build pkg-config libavformat-dev libavcodec-
 libswscale-dev libavutil-dev libdnnl-dev libopenblas-openmp-dev libpng-dev zlib1g-dev libjansson-dev'
 case ${1:-build} in
 build) ;;
-tests) packages="$packages libcriterion-dev ffmpeg python3" ;;
+tests) packages="$packages libcriterion-dev ffmpeg python3 clang libclang-rt-dev" ;;
 *)
     echo "usage: sh samples/setup.sh [build|tests]" >&2
     exit 2

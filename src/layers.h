@@ -17,7 +17,7 @@
 
 typedef struct hf_layers hf_layers;
 
-/* A matrix, y = W x + b: hf_ops.linear(be, out, x, l.weight, hf_bias(&l), ...). */
+/* A matrix, y = W x + b: hf_ops.linear(be, out, x, l.weight, hf_bias(&l.bias), ...). */
 typedef struct hf_linear {
     hf_packed *weight; /* [n_out,n_in] */
     hf_tensor  bias;   /* f32 [n_out]; data NULL: none */
@@ -37,7 +37,8 @@ typedef struct hf_norm { /* of group_norm and layer_norm */
 int  hf_layers_new(hf_layers **out, hf_backend *be, const hf_weights *weights, hf_dtype dtype, hf_error *err);
 void hf_layers_free(hf_layers **layers);
 
-/* HF_OK, or the first failure of the loads so far (HF_EMODEL, HF_ENOMEM, HF_EDEVICE). */
+/* HF_OK, or the first failure of the loads so far (HF_EMODEL, HF_ENOMEM, HF_EDEVICE, HF_EUNSUPPORTED: a dtype without
+ * arithmetic on this machine). */
 int     hf_layers_status(const hf_layers *layers, hf_error *err);
 int64_t hf_layers_bytes(const hf_layers *layers); /* of all parameters loaded, as stored in the backend */
 
