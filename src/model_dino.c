@@ -292,6 +292,7 @@ int hf_model_dino_open(hf_model **out, hf_backend *be, const hf_model_params *pa
     if ((rc = load_network(m, params, row, err)) < 0 || (rc = set_making(m, params, err)) < 0)
         goto end;
     m->base.stride_px = hf_vit_get_sizes(m->vit)->stride_px;
+    m->base.n_layers = hf_vit_get_sizes(m->vit)->depth;
     *out = &m->base;
     m = NULL;
 end:
