@@ -6,11 +6,11 @@
 set -eu
 
 packages='gcc libc6-dev meson ninja-build pkg-config libavformat-dev libavcodec-dev libavfilter-dev
-libswscale-dev libavutil-dev libdnnl-dev libopenblas-openmp-dev libpng-dev libjansson-dev'
+libswscale-dev libavutil-dev libdnnl-dev libopenblas-openmp-dev libpng-dev zlib1g-dev libjansson-dev'
 optional= # where the system has no such package, the tests that use it are skipped
 case ${1:-build} in
 build) ;;
-tests) packages="$packages libcriterion-dev ffmpeg python3"; optional=chromium-headless-shell ;;
+tests) packages="$packages libcriterion-dev ffmpeg python3 clang libclang-rt-dev"; optional=chromium-headless-shell ;;
 *)
     echo "usage: sh samples/setup.sh [build|tests]" >&2
     exit 2

@@ -165,6 +165,22 @@ Test(video_in, rgb_uses_the_tagged_matrix_and_range)
     check_rgb("d.mkv", &(clip){ .format = AV_PIX_FMT_YUV444P }, 0, 66, 0);
 }
 
+/* swscale left the last columns of such frames as they were: six of DAVIS's 854. */
+Test(video_in, every_column_of_a_width_that_is_no_multiple_of_8_is_written)
+{
+    hf_video_in *in = open_or_fail(make_clip("w.mkv", &(clip){ .format = AV_PIX_FMT_YUV420P, .width = 54, .height = 40, .n = 1 }), NULL);
+    hf_frame *one = new_frame(in);
+    hf_error err = { 0 };
+    memset(one->rgb, 0, 3 * 54 * 40);
+    cr_assert_eq(hf_video_in_read(one, in, &err), HF_OK, "%s", err.text);
+    for (int x = 46; x < 54; x++) { /* no colour of the pattern is near black */
+        const uint8_t *p = one->rgb + 3 * (20 * 54 + x);
+        cr_expect(p[0] + p[1] + p[2] > 60, "column %d: %d %d %d", x, p[0], p[1], p[2]);
+    }
+    hf_frame_free(&one);
+    hf_video_in_close(&in);
+}
+
 Test(video_in, interlaced_frames_are_deinterlaced_one_for_one)
 {
     const char *path = make_clip("i.mkv", &(clip){ .interlaced = 1, .codec = "mpeg2video" });

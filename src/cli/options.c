@@ -446,6 +446,8 @@ static int check_together(const hf_options *options, hf_error *err)
         return HF_OK;
     if (!options->mask.n && !options->edit.n)
         return hf_fail(err, HF_EARG, "nothing to carry through %s, want --mask FILE or --edit FILE", options->input);
+    if (options->flow && options->match)
+        return hf_fail(err, HF_EARG, "--match: with --flow the matches come from files");
     if (options->to >= 0 && options->from > options->to)
         return hf_fail(err, HF_EARG, "--from %lld is after --to %lld", (long long)options->from,
                        (long long)options->to);

@@ -22,6 +22,11 @@ typedef enum hf_verb {
     HF_VERB_DOCTOR = 1 << 1,
     HF_VERB_BENCH = 1 << 2,
     HF_VERB_EVAL = 1 << 3,
+    HF_VERB_MODELS = 1 << 4,
+    HF_VERB_MATCH = 1 << 8,
+    HF_VERB_WARP = 1 << 9,
+    HF_VERB_PCK = 1 << 10,
+    HF_VERB_FEATURES = 1 << 12,
     HF_VERB_ALL = ~0
 } hf_verb;
 
@@ -95,9 +100,21 @@ typedef struct hf_options {
 
     const char *model, *weights, *device;
     int         precision; /* hf_precision */
-    int         layer;
+    int         layer, all_layers;
+    const char *aggregation;
+    int         facet; /* hf_facet */
+    int         stride, bins;
+    const char *encoder;
+    int         diffusion, output, fit; /* hf_diffusion_way, hf_network_output, hf_picture_fit */
+    int         square_px;
+    int         n_steps, n_run;
+    const char *save_steps, *prompt, *negative_prompt;
+    double      guidance;
+    int         seed, timestep, up_block, n_ensemble;
     int         size;
     int         match; /* hf_match_mode */
+    const char *flow;  /* folder of fields; NULL: matches are found here */
+    int         flow_way; /* hf_flow_way */
     int         n_recent, k, radius_cells;
     double      temperature;
     int         refine; /* hf_auto_switch */
@@ -123,6 +140,23 @@ typedef struct hf_options {
     int         void_means;      /* hf_eval_void */
     int         single_object, keep_first_last;
     const char *report;          /* path of the HTML page, or NULL */
+
+    /* hfprop match, warp, pck: describe.h, correspond.h, pck.h. */
+    const char *mask_a, *mask_b, *features_dir;
+    int         squeeze;
+    const char *points, *field; /* match */
+    int         select;         /* hf_select_how */
+    int         n_select, by_pixels;
+    double      apart_cells;
+    int         warp_splat, warp_colormap, warp_over, panel; /* warp */
+    const char *images, *alphas, *key_split, *pairs_path, *layers; /* pck */
+    int         base; /* 0 both, else 1 + hf_pck_base */
+    int         box;  /* 0 auto, else 1 + hf_pck_box */
+    int         strictly, eval_size, max_pairs;
+
+    /* hfprop features */
+    const char *pca;
+    int         per_layer, as_safetensors;
 
     int         json;
     const char *log_path;
