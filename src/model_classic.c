@@ -18,12 +18,6 @@ typedef struct hf_model_classic {
     hf_whitened    *whitened;
 } hf_model_classic;
 
-static void release(hf_model_classic *m)
-{
-    hf_classic_raw_free(&m->raw);
-    hf_whitened_free(&m->whitened);
-}
-
 static int raw_features(void *ctx, float *out, const uint8_t *rgb, hf_error *err)
 {
     hf_model_classic *m = ctx;
@@ -36,12 +30,12 @@ static int prepare(hf_model *model, int width, int height, hf_error *err)
 {
     hf_model_classic *m = (hf_model_classic *)model;
     int h, w, rc;
-    release(m);
+    hf_classic_raw_free(&m->raw);
     if ((rc = hf_classic_raw_new(&m->raw, width, height, err)) < 0)
         return rc;
     hf_model_grid(model, width, height, &h, &w);
-    return hf_whitened_new(&m->whitened, width, height, h * w, hf_classic_raw_channels(m->raw), N_FEATURES,
-                           raw_features, m, err);
+    return hf_whitened_prepare(&m->whitened, width, height, h * w, hf_classic_raw_channels(m->raw), N_FEATURES,
+                               raw_features, m, err);
 }
 
 static int64_t bytes(const hf_model *model, int width, int height)
@@ -64,15 +58,18 @@ static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, h
 
 static void close_model(hf_model *model)
 {
-    release((hf_model_classic *)model);
-    free(model);
+    hf_model_classic *m = (hf_model_classic *)model;
+    hf_classic_raw_free(&m->raw);
+    hf_whitened_free(&m->whitened);
+    free(m);
 }
 
 int hf_model_classic_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err)
 {
+    int rc = hf_model_check_params(params, "classic", 0, err);
     *out = NULL;
-    if (params->weights || params->layer || params->precision > HF_PRECISION_F32)
-        return hf_fail(err, HF_EARG, "classic: has no weights, no layers and no precision to choose");
+    if (rc < 0)
+        return rc;
     if (!be->host_memory)
         return hf_fail(err, HF_EUNSUPPORTED, "classic: backend %s keeps pictures off the host, "
                        "want ref or cpu", be->name);

@@ -11,7 +11,6 @@
 
 #include "src/classic_raw.h"
 #include "src/net/tiny_net.h"
-#include "src/tiny_weights.h"
 #include "src/whitened.h"
 
 #define N_FEATURES 64 /* D */
@@ -32,7 +31,6 @@ static void release(hf_model_tiny *m)
 {
     hf_backend *be = m->base.backend;
     hf_classic_raw_free(&m->raw);
-    hf_whitened_free(&m->whitened);
     be->ops.free(be, m->learned.data);
     m->learned.data = NULL;
     free(m->statistics);
@@ -86,8 +84,8 @@ static int prepare(hf_model *model, int width, int height, hf_error *err)
     m->statistics = malloc(sizeof(float) * (size_t)h * w * m->n_statistics);
     if (!m->learned.data || !m->statistics)
         return hf_fail(err, HF_ENOMEM, "tiny: out of memory for %d x %d pixels", width, height);
-    return hf_whitened_new(&m->whitened, width, height, h * w, m->n_learned + m->n_statistics, N_FEATURES, raw_features,
-                           m, err);
+    return hf_whitened_prepare(&m->whitened, width, height, h * w, m->n_learned + m->n_statistics, N_FEATURES,
+                               raw_features, m, err);
 }
 
 static int64_t bytes(const hf_model *model, int width, int height)
@@ -114,6 +112,7 @@ static void close_model(hf_model *model)
 {
     hf_model_tiny *m = (hf_model_tiny *)model;
     release(m);
+    hf_whitened_free(&m->whitened);
     hf_tiny_net_close(&m->net);
     hf_tensor_file_close(&m->file);
     free(m);
@@ -122,12 +121,12 @@ static void close_model(hf_model *model)
 static int load(hf_model_tiny *m, const hf_model_params *params, hf_error *err)
 {
     hf_weights *weights = NULL;
-    hf_dtype dtype = params->precision == HF_PRECISION_BF16 ? HF_BF16
-                     : params->precision == HF_PRECISION_F16 ? HF_F16 : HF_F32;
-    int rc = params->weights ? hf_tensor_file_open(&m->file, params->weights, err)
-                             : hf_tensor_file_open_memory(&m->file, hf_tiny_weights, hf_tiny_weights_bytes(),
-                                                          "the weights of tiny", err);
-    if (rc < 0 || (rc = hf_weights_open(&weights, m->file, "tiny", NULL, NULL, err)) < 0)
+    hf_dtype dtype;
+    int rc;
+    if (!params->weights)
+        return hf_fail(err, HF_EMODEL, "tiny: no weights are compiled in, want --weights FILE; samples/training makes one");
+    if ((rc = hf_model_arithmetic(&dtype, m->base.backend, params->precision, err)) < 0 ||
+        (rc = hf_tensor_file_open(&m->file, params->weights, err)) < 0 || (rc = hf_weights_open(&weights, m->file, "tiny", NULL, NULL, err)) < 0)
         return rc;
     if ((rc = hf_tiny_net_open(&m->net, m->base.backend, weights, dtype, err)) >= 0)
         m->n_learned = hf_tiny_net_channels(m->net);
@@ -137,10 +136,10 @@ static int load(hf_model_tiny *m, const hf_model_params *params, hf_error *err)
 
 int hf_model_tiny_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err)
 {
-    int rc;
+    int rc = hf_model_check_params(params, "tiny", HF_MODEL_HAS_WEIGHTS, err);
     *out = NULL;
-    if (params->layer)
-        return hf_fail(err, HF_EARG, "tiny: has no layers to choose");
+    if (rc < 0)
+        return rc;
     if (!be->host_memory)
         return hf_fail(err, HF_EUNSUPPORTED, "tiny: backend %s keeps pictures off the host, want ref or cpu", be->name);
     hf_model_tiny *m = calloc(1, sizeof(*m));

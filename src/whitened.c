@@ -38,42 +38,46 @@ static void distort(uint8_t *out, const uint8_t *rgb, int W, int H, const distor
             }
 }
 
-int hf_whitened_new(hf_whitened **out, int width, int height, int n_cells, int C, int D, hf_raw_features raw,
-                    void *ctx, hf_error *err)
+/* What belongs to one size of picture. */
+static void release(hf_whitened *w)
 {
-    hf_whitened *w = calloc(1, sizeof(*w));
+    free(w->own);
+    free(w->other);
+    free(w->difference);
+    free(w->distorted);
+    w->own = w->other = w->difference = NULL;
+    w->distorted = NULL;
+}
+
+int hf_whitened_prepare(hf_whitened **whitened, int width, int height, int n_cells, int C, int D, hf_raw_features raw,
+                        void *ctx, hf_error *err)
+{
+    hf_whitened *w = *whitened;
     size_t bytes = (size_t)n_cells * C * sizeof(float);
     int rc;
 
-    *out = w;
-    if (!w)
+    if (!w && !(*whitened = w = calloc(1, sizeof(*w))))
         return hf_fail(err, HF_ENOMEM, "features: out of memory");
+    if (!w->whiten && (rc = hf_whiten_new(&w->whiten, C, D, err)) < 0)
+        return rc;
+    release(w);
     w->width = width, w->height = height, w->n_cells = n_cells, w->C = C, w->D = D, w->raw = raw, w->ctx = ctx;
-    if ((rc = hf_whiten_new(&w->whiten, C, D, err)) < 0)
-        goto end;
     w->own = malloc(bytes);
     w->other = malloc(bytes);
     w->difference = malloc(bytes);
     w->distorted = malloc((size_t)width * height * 3);
     if (!w->own || !w->other || !w->difference || !w->distorted)
-        rc = hf_fail(err, HF_ENOMEM, "features: out of memory for %d x %d pixels", width, height);
-end:
-    if (rc < 0)
-        hf_whitened_free(out);
-    return rc;
+        return hf_fail(err, HF_ENOMEM, "features: out of memory for %d x %d pixels", width, height);
+    return HF_OK;
 }
 
 void hf_whitened_free(hf_whitened **whitened)
 {
-    hf_whitened *w;
-    if (!whitened || !(w = *whitened))
+    if (!whitened || !*whitened)
         return;
-    hf_whiten_free(&w->whiten);
-    free(w->own);
-    free(w->other);
-    free(w->difference);
-    free(w->distorted);
-    free(w);
+    release(*whitened);
+    hf_whiten_free(&(*whitened)->whiten);
+    free(*whitened);
     *whitened = NULL;
 }
 

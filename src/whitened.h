@@ -22,11 +22,12 @@ typedef struct hf_whitened {
     uint8_t        *distorted;                /* [H,W,3] */
 } hf_whitened;
 
-/* Memory for pictures of this size, n_cells cells of C raw channels. Returns HF_ENOMEM. */
-int     hf_whitened_new(hf_whitened **out, int width, int height, int n_cells, int C, int D, hf_raw_features raw,
-                        void *ctx, hf_error *err);
+/* Memory for pictures of this size, n_cells cells of C raw channels. *whitened: NULL, or one of another size; what was
+ * learned there stays. Returns HF_ENOMEM. */
+int     hf_whitened_prepare(hf_whitened **whitened, int width, int height, int n_cells, int C, int D, hf_raw_features raw,
+                            void *ctx, hf_error *err);
 void    hf_whitened_free(hf_whitened **whitened);
-int64_t hf_whitened_bytes(int width, int height, int n_cells, int C, int D); /* what new takes */
+int64_t hf_whitened_bytes(int width, int height, int n_cells, int C, int D); /* what prepare takes */
 
 /* Learn from the drawn frame; then features f32 [n_cells,D] of unit length of any frame. */
 int hf_whitened_adapt(hf_whitened *w, const uint8_t *rgb, hf_error *err);
