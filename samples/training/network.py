@@ -33,15 +33,15 @@ class Block(nn.Module):
 
 
 class Tiny(nn.Module):
-    def __init__(self, n_features=64):
+    def __init__(self, n_features=64, widths=WIDTHS, stem=STEM):
         super().__init__()
-        self.stem1 = nn.Conv2d(3, STEM, 3, 2, 1)
-        self.stem2 = nn.Conv2d(STEM, WIDTHS[0], 3, 2, 1)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in zip(WIDTHS, WIDTHS[1:]))
-        self.blocks = nn.ModuleList(nn.ModuleList(Block(c, d) for d in ds) for c, ds in zip(WIDTHS, BLOCKS))
-        self.norms = nn.ModuleList(Norm(c) for c in WIDTHS)
-        self.project = nn.ModuleList(nn.Conv2d(c, n_features, 1, bias=False) for c in WIDTHS)
-        self.mixing = nn.Parameter(torch.zeros(len(WIDTHS)))
+        self.stem1 = nn.Conv2d(3, stem, 3, 2, 1)
+        self.stem2 = nn.Conv2d(stem, widths[0], 3, 2, 1)
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in zip(widths, widths[1:]))
+        self.blocks = nn.ModuleList(nn.ModuleList(Block(c, d) for d in ds) for c, ds in zip(widths, BLOCKS))
+        self.norms = nn.ModuleList(Norm(c) for c in widths)
+        self.project = nn.ModuleList(nn.Conv2d(c, n_features, 1, bias=False) for c in widths)
+        self.mixing = nn.Parameter(torch.zeros(len(widths)))
 
     def levels(self, x):
         """x: [N,3,H,W] in 0..1. Each level's projection at stride 8, before mixing."""

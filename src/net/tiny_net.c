@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "src/arena.h"
+#include "src/net/pass.h"
 
 #define N_LEVELS 4
 #define MAX_BLOCKS 4
@@ -61,7 +61,6 @@ static void load_block(hf_layers *l, block *b, int64_t width, int at_level, int 
     int d = dilation_of(at_level, at_block);
     hf_conv2d_params *p = &b->conv1.params;
     p->dilation = p->pad_top = p->pad_left = p->pad_bottom = p->pad_right = d;
-    p->activation = HF_ACT_RELU;
 }
 
 static int count_blocks(const hf_weights *w, int at_level)
@@ -114,7 +113,6 @@ static int load(hf_tiny_net *net, const hf_weights *w, hf_dtype dtype, hf_error 
     if ((net->D = width_of(w, "project.0.weight", err)) < 0 || (net->stem_width = width_of(w, "stem1.weight", err)) < 0)
         return HF_EMODEL;
     hf_layers_conv(net->layers, &net->stem, net->stem_width, 3, 3, 2, true, "stem1");
-    net->stem.params.activation = HF_ACT_RELU;
     for (int i = 0; i < N_LEVELS; i++)
         if ((rc = load_level(net, w, i, i ? net->levels[i - 1].width : net->stem_width, err)) < 0)
             return rc;
@@ -152,117 +150,81 @@ int hf_tiny_net_channels(const hf_tiny_net *net) { return (int)net->D; }
 
 /* ---- running ---- */
 
-/* One run. With an arena that only measures, nothing is computed. */
-typedef struct pass {
-    hf_tiny_net *net;
-    hf_arena    *arena;
-    hf_error    *err;
-    int          rc; /* the first failure; later steps do nothing */
-    bool         measuring;
-} pass;
-
-static hf_tensor take(pass *p, int64_t h, int64_t w, int64_t c)
-{
-    hf_tensor t = { .data = NULL };
-    if (p->rc >= 0)
-        p->rc = hf_arena_take(p->arena, &t, p->err, HF_F32, 4, 1, h, w, c);
-    return t;
-}
-
-static bool idle(const pass *p) { return p->rc < 0 || p->measuring; }
-
-static void convolve(pass *p, const hf_tensor *out, const hf_tensor *x, const hf_conv *c, const hf_tensor *residual)
-{
-    hf_backend *be = p->net->be;
-    if (!idle(p))
-        p->rc = be->ops.conv2d(be, out, x, c->weight, hf_bias(&c->bias), residual, &c->params, p->err);
-}
-
-static void normalise(pass *p, const hf_tensor *out, const hf_tensor *x, const hf_norm *n)
-{
-    hf_backend *be = p->net->be;
-    if (!idle(p))
-        p->rc = be->ops.layer_norm(be, out, x, &n->gamma, &n->beta, &(hf_layer_norm_params){ EPSILON }, p->err);
-}
+static hf_tensor take_like(hf_pass *p, const hf_tensor *x) { return hf_pass_take_like(p, x, x->shape[3]); }
 
 /* x += conv2(relu(conv1(norm(x)))) */
-static void run_block(pass *p, const hf_tensor *x, const block *b)
+static void run_block(hf_pass *p, const hf_tensor *x, const block *b)
 {
     size_t mark = hf_arena_mark(p->arena);
-    hf_tensor a = take(p, x->shape[1], x->shape[2], x->shape[3]), c = take(p, x->shape[1], x->shape[2], x->shape[3]);
-    normalise(p, &a, x, &b->norm);
-    convolve(p, &c, &a, &b->conv1, NULL);
-    convolve(p, x, &c, &b->conv2, x);
+    hf_tensor a = take_like(p, x), c = take_like(p, x);
+    hf_pass_layer_norm(p, &a, x, &b->norm, EPSILON);
+    hf_pass_conv(p, &c, &a, &b->conv1, NULL, HF_ACT_RELU);
+    hf_pass_conv(p, x, &c, &b->conv2, x, HF_ACT_NONE);
     hf_arena_rewind(p->arena, mark);
 }
 
-static void halve(pass *p, const hf_tensor *out, const hf_tensor *x)
+static bool computes(const hf_pass *p) { return p->rc >= 0 && !hf_pass_plans(p); }
+
+/* Means of 2 x 2 cells, fewer at an odd border. */
+static void halve(hf_pass *p, const hf_tensor *out, const hf_tensor *x)
 {
-    hf_backend *be = p->net->be;
     hf_pool_params mean = { .kind = HF_POOL_MEAN, .kernel_h = 2, .kernel_w = 2, .stride = 2,
                             .pad_bottom = (int)(x->shape[1] & 1), .pad_right = (int)(x->shape[2] & 1) };
-    if (!idle(p))
-        p->rc = be->ops.pool(be, out, x, &mean, p->err);
+    if (computes(p))
+        p->rc = p->be->ops.pool(p->be, out, x, &mean, p->err);
 }
 
-static void enlarge(pass *p, const hf_tensor *out, const hf_tensor *x, int factor)
+/* By a whole factor, also where the sizes do not divide: the last cells are then left out. */
+static void enlarge(hf_pass *p, const hf_tensor *out, const hf_tensor *x, int factor)
 {
-    hf_backend *be = p->net->be;
     hf_resize_params bilinear = { .kind = HF_RESIZE_BILINEAR, .scale_y = 1.0 / factor, .scale_x = 1.0 / factor };
-    if (!idle(p))
-        p->rc = be->ops.resize(be, out, x, &bilinear, p->err);
+    if (computes(p))
+        p->rc = p->be->ops.resize(p->be, out, x, &bilinear, p->err);
 }
 
 /* out += weight * the level's projection at stride 8, or = for the first. */
-static void add_level(pass *p, const hf_tensor *out, const hf_tensor *x, const level *v, int i)
+static void add_level(hf_pass *p, const hf_tensor *out, const hf_tensor *x, const level *v, int i)
 {
-    hf_backend *be = p->net->be;
     size_t mark = hf_arena_mark(p->arena);
-    hf_tensor n = take(p, x->shape[1], x->shape[2], x->shape[3]), small = n;
-    normalise(p, &n, x, &v->norm);
+    hf_tensor n = take_like(p, x), small = n;
+    hf_pass_layer_norm(p, &n, x, &v->norm, EPSILON);
     if (i == 0) {
-        small = take(p, out->shape[1], out->shape[2], x->shape[3]);
+        small = hf_pass_take(p, HF_F32, 4, 1, out->shape[1], out->shape[2], x->shape[3]);
         halve(p, &small, &n);
     }
-    hf_tensor y = take(p, small.shape[1], small.shape[2], out->shape[3]), at8 = y;
-    if (!idle(p))
-        p->rc = be->ops.linear(be, &y, &small, v->project.weight, NULL, NULL, &(hf_linear_params){ HF_ACT_NONE }, p->err);
+    hf_tensor y = hf_pass_take_like(p, &small, out->shape[3]), at8 = y;
+    hf_pass_linear(p, &y, &small, &v->project, NULL, HF_ACT_NONE);
     if (i > 1) {
-        at8 = take(p, out->shape[1], out->shape[2], out->shape[3]);
+        at8 = take_like(p, out);
         enlarge(p, &at8, &y, 1 << (i - 1));
     }
-    if (!idle(p))
-        p->rc = be->ops.add(be, out, i ? out : &at8, &at8,
-                            &(hf_add_params){ .alpha = i ? 1 : 0, .beta = v->weight }, p->err);
+    hf_pass_add(p, out, i ? out : &at8, &at8, i ? 1 : 0, v->weight);
     hf_arena_rewind(p->arena, mark);
 }
 
 static int64_t half(int64_t n) { return (n + 1) / 2; }
 
-static hf_tensor run_stem(pass *p, const hf_tensor *rgb, int64_t H, int64_t W)
+static hf_tensor run_stem(hf_pass *p, const hf_tiny_net *net, const hf_tensor *rgb, int64_t H, int64_t W)
 {
-    hf_backend *be = p->net->be;
-    hf_tensor picture = take(p, H, W, 3), image = picture;
+    hf_tensor picture = hf_pass_take(p, HF_F32, 4, 1, H, W, 3), image = hf_pass_view(&picture, 3, H, W, 3);
     hf_rgb_to_image_params params = { .resize.kind = HF_RESIZE_BILINEAR };
     for (int c = 0; c < 3; c++)
         params.mean[c] = pixel_mean, params.deviation[c] = pixel_deviation;
-    image.n_dims = 3, image.shape[0] = H, image.shape[1] = W, image.shape[2] = 3;
-    if (!idle(p))
-        p->rc = be->ops.rgb_to_image(be, &image, rgb, &params, p->err);
-    hf_tensor x = take(p, half(H), half(W), p->net->stem_width);
-    convolve(p, &x, &picture, &p->net->stem, NULL);
+    if (computes(p))
+        p->rc = p->be->ops.rgb_to_image(p->be, &image, rgb, &params, p->err);
+    hf_tensor x = hf_pass_take(p, HF_F32, 4, 1, half(H), half(W), net->stem_width);
+    hf_pass_conv(p, &x, &picture, &net->stem, NULL, HF_ACT_RELU);
     return x;
 }
 
-static void run_levels(pass *p, const hf_tensor *out, hf_tensor x)
+static void run_levels(hf_pass *p, const hf_tiny_net *net, const hf_tensor *out, hf_tensor x)
 {
-    hf_backend *be = p->net->be;
     for (int i = 0; i < N_LEVELS; i++) {
-        const level *v = &p->net->levels[i];
-        if (i > 0 && !idle(p)) /* the stem's is fused */
-            p->rc = be->ops.activate(be, &x, &x, &(hf_activate_params){ HF_ACT_RELU }, p->err);
-        hf_tensor y = take(p, half(x.shape[1]), half(x.shape[2]), v->width);
-        convolve(p, &y, &x, &v->down, NULL);
+        const level *v = &net->levels[i];
+        if (i > 0) /* the stem's is fused */
+            hf_pass_activate(p, &x, HF_ACT_RELU);
+        hf_tensor y = hf_pass_take(p, HF_F32, 4, 1, half(x.shape[1]), half(x.shape[2]), v->width);
+        hf_pass_conv(p, &y, &x, &v->down, NULL, HF_ACT_NONE);
         x = y;
         for (int b = 0; b < v->n_blocks; b++)
             run_block(p, &x, &v->blocks[b]);
@@ -272,13 +234,14 @@ static void run_levels(pass *p, const hf_tensor *out, hf_tensor x)
 
 static int64_t cells_of(int pixels) { return (pixels + HF_TINY_STRIDE - 1) / HF_TINY_STRIDE; }
 
-static int run(hf_tiny_net *net, hf_arena *arena, bool measuring, const hf_tensor *out, const hf_tensor *rgb, int width,
-               int height, hf_error *err)
+/* With an arena that is not sealed yet nothing is computed, and out and rgb may be NULL. */
+static int run(const hf_tiny_net *net, hf_arena *arena, const hf_tensor *out, const hf_tensor *rgb, int width, int height,
+               hf_error *err)
 {
-    pass p = { .net = net, .arena = arena, .err = err, .measuring = measuring };
+    hf_pass p = { .be = net->be, .arena = arena, .err = err };
     hf_tensor batch = hf_tensor_view(out ? out->data : NULL, HF_F32, 4, 1, cells_of(height), cells_of(width), net->D);
     hf_arena_reset(arena);
-    run_levels(&p, &batch, run_stem(&p, rgb, height, width));
+    run_levels(&p, net, &batch, run_stem(&p, net, rgb, height, width));
     return p.rc;
 }
 
@@ -288,7 +251,7 @@ int hf_tiny_net_prepare(hf_tiny_net *net, int width, int height, hf_error *err)
     hf_arena_free(&net->scratch);
     net->width = width, net->height = height;
     if ((rc = hf_arena_new(&net->scratch, net->be, "tiny", err)) < 0 ||
-        (rc = run(net, net->scratch, true, NULL, NULL, width, height, err)) < 0)
+        (rc = run(net, net->scratch, NULL, NULL, width, height, err)) < 0)
         return rc;
     return hf_arena_seal(net->scratch, 0, err);
 }
@@ -299,7 +262,7 @@ int64_t hf_tiny_net_bytes(const hf_tiny_net *net, int width, int height)
     int64_t bytes = hf_layers_bytes(net->layers);
     if (hf_arena_new(&arena, net->be, "tiny", NULL) < 0)
         return bytes;
-    run((hf_tiny_net *)net, arena, true, NULL, NULL, width, height, NULL);
+    run(net, arena, NULL, NULL, width, height, NULL);
     bytes += (int64_t)hf_arena_peak(arena);
     hf_arena_free(&arena);
     return bytes;
@@ -307,5 +270,5 @@ int64_t hf_tiny_net_bytes(const hf_tiny_net *net, int width, int height)
 
 int hf_tiny_net_run(hf_tiny_net *net, const hf_tensor *out, const hf_tensor *rgb, hf_error *err)
 {
-    return run(net, net->scratch, false, out, rgb, net->width, net->height, err);
+    return run(net, net->scratch, out, rgb, net->width, net->height, err);
 }

@@ -19,7 +19,7 @@ void hf_tiny_net_close(hf_tiny_net **net);
 int     hf_tiny_net_channels(const hf_tiny_net *net); /* D */
 int64_t hf_tiny_net_bytes(const hf_tiny_net *net, int width, int height); /* of prepare */
 
-/* Scratch for pictures of this size, and one run on it, so that no later run allocates. */
+/* Scratch for pictures of this size. The first run with it may still allocate, later ones do not. */
 int hf_tiny_net_prepare(hf_tiny_net *net, int width, int height, hf_error *err);
 
 /* out: f32 [h,w,D], h = ceil(H / 8), w = ceil(W / 8), not normalised. rgb: u8 [H,W,3]. Both in the backend's memory. */
