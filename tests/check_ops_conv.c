@@ -53,6 +53,7 @@ static const conv_row conv_rows[] = {
     { "Winograd, cut tiles, odd channels, two pictures", 2, 33, 31, 37, 45, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1, .activation = HF_ACT_SILU }, .bias = true, .residual = true },
     { "Winograd, padding on two sides only", 1, 30, 63, 48, 70, 3, 3, 1, { .pad_bottom = 1, .pad_right = 2, .activation = HF_ACT_RELU }, .bias = false },
     { "Winograd, no padding", 1, 41, 44, 40, 33, 3, 3, 1, { 0 }, .residual = true },
+    { "Winograd, more padding above than on the left", 1, 30, 41, 40, 33, 3, 3, 1, { .pad_top = 2, .pad_bottom = 1, .pad_right = 1 }, .bias = true },
     { "Winograd, large values", 1, 32, 32, 32, 32, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .fill = CHECK_LARGE },
     { "Winograd, a mean of 1000", 1, 32, 32, 64, 32, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .fill = CHECK_OFFSET },
     { "SD unet 64x64 320->320 3x3", 1, 64, 64, 320, 320, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .residual = true, .bench_only = true },
