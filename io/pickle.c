@@ -15,7 +15,7 @@
 #include "io/pickle_machine.h"
 
 #define BLOCK_BYTES ((size_t)64 << 10)
-#define MAX_MEMORY ((size_t)1 << 30) /* a checkpoint of 2000 arrays with its optimiser takes 5 MB */
+#define MAX_MEMORY ((size_t)256 << 20) /* a checkpoint of 2000 arrays with its optimiser takes 5 MB */
 
 enum {
     OP_MARK = '(', OP_STOP = '.', OP_POP = '0', OP_POP_MARK = '1', OP_DUP = '2', OP_BININT = 'J', OP_BININT1 = 'K',
@@ -190,7 +190,7 @@ static int pop_mark(machine *m, value ***items, size_t *n)
     if (!m->n_marks)
         return hf_pickle_fail(m, HF_EFORMAT, "goes back to a mark that was never set");
     size_t height = m->marks[--m->n_marks];
-    *items = m->stack.at + height;
+    *items = m->stack.n ? m->stack.at + height : NULL;
     *n = m->stack.n - height;
     m->stack.n = height;
     m->bottom = m->n_marks ? m->marks[m->n_marks - 1] : 0;

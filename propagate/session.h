@@ -16,6 +16,7 @@
 #include "propagate/context.h"
 #include "propagate/first.h"
 #include "propagate/guide.h"
+#include "propagate/outside.h"
 #include "propagate/post.h"
 #include "propagate/refine.h"
 #include "src/hfprop.h"
@@ -49,7 +50,8 @@ typedef struct hf_session_sums {
 
 struct hf_session {
     hf_session_params params; /* every default filled in */
-    char              model_name[4096], weights[4096], device_name[32]; /* what params points to */
+    char              device_name[32]; /* what params points to, */
+    hf_model_params  *model_params;    /* and what its strings do */
     hf_backend       *backend;
     hf_model         *model;
     int               factor;  /* pixels per working pixel, each way, or */
@@ -64,9 +66,10 @@ struct hf_session {
     int             n_ids;                /* objects, L - 1 */
 
     hf_context      *context; /* or */
-    hf_first        *first;
+    hf_first        *first; /* or */
+    hf_outside      *outside;
     hf_refine       *refine;
-    hf_guide        *guide;       /* of match mode first, NULL: edges are left as they are */
+    hf_guide        *guide;       /* of the modes first and given, NULL: edges are left as they are */
     float           *bent;        /* [H,W] one label after the guided filter, with it only */
     float           *blocks;      /* [bh,bw] the same before it */
     hf_post         *post;        /* NULL: nothing asked */

@@ -58,10 +58,10 @@ static void distort(uint8_t *out, const uint8_t *rgb, int W, int H, const distor
             }
 }
 
+/* What belongs to one size of picture; what was learned stays. */
 static void release(hf_model_classic *m)
 {
     hf_classic_raw_free(&m->raw);
-    hf_whiten_free(&m->whiten);
     free(m->own);
     free(m->other);
     free(m->difference);
@@ -81,7 +81,7 @@ static int prepare(hf_model *model, int width, int height, hf_error *err)
     int h = (height + HF_CLASSIC_STRIDE - 1) / HF_CLASSIC_STRIDE;
     int w = (width + HF_CLASSIC_STRIDE - 1) / HF_CLASSIC_STRIDE;
     m->width = width, m->height = height, m->n_cells = h * w;
-    if ((rc = hf_whiten_new(&m->whiten, C, N_FEATURES, err)) < 0)
+    if (!m->whiten && (rc = hf_whiten_new(&m->whiten, C, N_FEATURES, err)) < 0)
         return rc;
     size_t n = (size_t)m->n_cells * C;
     m->own = malloc(n * sizeof(float));
@@ -127,15 +127,18 @@ static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, h
 
 static void close_model(hf_model *model)
 {
-    release((hf_model_classic *)model);
-    free(model);
+    hf_model_classic *m = (hf_model_classic *)model;
+    release(m);
+    hf_whiten_free(&m->whiten);
+    free(m);
 }
 
 int hf_model_classic_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err)
 {
+    int rc = hf_model_check_params(params, "classic", 0, err);
     *out = NULL;
-    if (params->weights || params->layer || params->precision > HF_PRECISION_F32)
-        return hf_fail(err, HF_EARG, "classic: has no weights, no layers and no precision to choose");
+    if (rc < 0)
+        return rc;
     if (!be->host_memory)
         return hf_fail(err, HF_EUNSUPPORTED, "classic: backend %s keeps pictures off the host, "
                        "want ref or cpu", be->name);

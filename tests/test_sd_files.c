@@ -7,7 +7,7 @@
 
 #include "davis_tree.h"
 #include "safetensors_maker.h"
-#include "src/sd_arrays.h"
+#include "src/net_arrays.h"
 #include "src/sd_files.h"
 
 #define GOLDEN HF_SOURCE_ROOT "/tests/golden/sd_tiny/"

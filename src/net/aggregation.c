@@ -217,25 +217,41 @@ static void run_layer(hf_pass *p, const hf_aggregation *a, const bottleneck *b, 
         hf_pass_add(p, out, out, &wide, 1, weight);
 }
 
+/* The most any map takes: one that is as large as the grid but not of its shape. */
+static int plan(const hf_aggregation *a, hf_arena *arena, hf_error *err)
+{
+    hf_pass p = { .be = a->be, .arena = arena, .err = err };
+    hf_tensor out = hf_tensor_view(NULL, HF_F32, 4, a->N, a->h, a->w, a->D);
+    hf_tensor map = hf_tensor_view(NULL, HF_F32, 4, a->N, (int64_t)a->h * a->w, 1, a->D + 1);
+    run_layer(&p, a, &a->layer[0], &out, &map, 1);
+    return p.rc;
+}
+
 int hf_aggregation_prepare(hf_aggregation *a, int N, int h, int w, hf_error *err)
 {
-    hf_pass p = { .be = a->be, .err = err };
     int rc;
 
     if (a->scratch && a->N == N && a->h == h && a->w == w)
         return HF_OK;
     hf_arena_free(&a->scratch);
     a->N = N, a->h = h, a->w = w;
-    if ((rc = hf_arena_new(&a->scratch, a->be, "aggregation scratch", err)) < 0)
-        return rc;
-    p.arena = a->scratch;
-    /* The most any map takes: one that is as large as the grid but not of its shape. */
-    hf_tensor out = hf_tensor_view(NULL, HF_F32, 4, N, h, w, a->D);
-    hf_tensor map = hf_tensor_view(NULL, HF_F32, 4, N, (int64_t)h * w, 1, a->D + 1);
-    run_layer(&p, a, &a->layer[0], &out, &map, 1);
-    if ((rc = p.rc) < 0 || (rc = hf_arena_seal(a->scratch, 0, err)) < 0)
+    if ((rc = hf_arena_new(&a->scratch, a->be, "aggregation scratch", err)) < 0 ||
+        (rc = plan(a, a->scratch, err)) < 0 || (rc = hf_arena_seal(a->scratch, 0, err)) < 0)
         hf_arena_free(&a->scratch);
     return rc;
+}
+
+int64_t hf_aggregation_scratch_bytes(const hf_aggregation *a, int N, int h, int w)
+{
+    hf_aggregation at = *a;
+    hf_arena *arena = NULL;
+    int64_t bytes = 0;
+
+    at.N = N, at.h = h, at.w = w;
+    if (hf_arena_new(&arena, a->be, "aggregation scratch", NULL) == HF_OK && plan(&at, arena, NULL) == HF_OK)
+        bytes = (int64_t)hf_arena_peak(arena);
+    hf_arena_free(&arena);
+    return bytes;
 }
 
 void hf_aggregation_begin(hf_aggregation *a) { a->is_empty = true; }

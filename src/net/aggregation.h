@@ -34,7 +34,8 @@ float   hf_aggregation_mixing(const hf_aggregation *net, int step, int layer); /
 int64_t hf_aggregation_weight_bytes(const hf_aggregation *net);
 
 /* Scratch for N maps on a grid of h x w cells; again for another grid. */
-int hf_aggregation_prepare(hf_aggregation *net, int N, int h, int w, hf_error *err);
+int     hf_aggregation_prepare(hf_aggregation *net, int N, int h, int w, hf_error *err);
+int64_t hf_aggregation_scratch_bytes(const hf_aggregation *net, int N, int h, int w); /* what prepare takes */
 
 /* The next add begins a new sum: it overwrites `out`. */
 void hf_aggregation_begin(hf_aggregation *net);

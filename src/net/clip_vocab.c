@@ -257,7 +257,7 @@ static int read_merges(reader *r, hf_error *err)
         if ((rc = read_merge(r, line, number, rank++, err)) < 0)
             goto end;
     }
-    if (rank == 0)
+    if (rank == 0 && !r->given) /* with numbers of their own, single bytes are a vocabulary too */
         rc = hf_fail(err, HF_EFORMAT, "%s: no merges in it", r->merges_path);
 end:
     free(text);

@@ -5,8 +5,8 @@
     tests/golden/make_tensor_files.py -o tests/golden/tensor_files
 
 expected.txt has a line for each array: file, name, type, shape, bytes in hex; and a line for each file's
-metadata: file, "metadata", JSON. Fields are separated by tabs. Keys of storages in old.pth are addresses, so
-that file differs from run to run; its content does not.
+metadata: file, "metadata", JSON. Fields are separated by tabs. pickles/ has the data.pkl of each archive, for fuzzing.
+Keys of storages in old.pth are addresses, so that file differs from run to run; its content does not.
 """
 import argparse
 import collections
@@ -14,6 +14,7 @@ import json
 import struct
 import sys
 import types
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,9 @@ class Folder:
     def torch(self, file, value, metadata, **how):
         torch.save(value, self.path / file, **how)
         self.expect(file, value, metadata)
+        if zipfile.is_zipfile(self.path / file):
+            stem = Path(file).stem
+            (self.path / "pickles" / f"{stem}.pkl").write_bytes(zipfile.ZipFile(self.path / file).read(f"{stem}/data.pkl"))
 
 
 def every_type():
@@ -156,7 +160,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--out", type=Path, required=True)
     folder = Folder(parser.parse_args().out)
-    folder.path.mkdir(parents=True, exist_ok=True)
+    (folder.path / "pickles").mkdir(parents=True, exist_ok=True)
 
     save_file(every_type(), folder.path / "types.safetensors", metadata={"format": "pt", "note": "a \"quoted\" word"})
     folder.expect("types.safetensors", every_type(), {"format": "pt", "note": "a \"quoted\" word"})

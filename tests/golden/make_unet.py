@@ -97,8 +97,8 @@ def visits(n_steps, generation):
 
 
 def alpha_bar(t):
-    betas = torch.linspace(0.00085 ** 0.5, 0.012 ** 0.5, 1000, dtype=torch.float32) ** 2
-    return torch.ones(()) if t < 0 else torch.cumprod(1 - betas, 0)[t]
+    betas = torch.linspace(0.00085 ** 0.5, 0.012 ** 0.5, 1000, dtype=torch.float64) ** 2
+    return torch.ones((), dtype=torch.float64) if t < 0 else torch.cumprod(1 - betas, 0)[t]
 
 
 def step(x, out, t, u, prediction):

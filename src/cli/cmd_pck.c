@@ -1,0 +1,253 @@
+/* cmd_pck.c - the verb `hfprop pck`: options, sweeps, outputs; see pck_run.h. */
+#include "src/cli/cmd_pck.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "src/cli/pair.h"
+#include "src/cli/pck_run.h"
+#include "src/cli/progress.h"
+
+#define MAX_LAYERS 512
+
+typedef struct pck {
+    const hf_options *options;
+    hf_report        *report;
+    hf_stage          stage;
+    hf_keypoints     *set;
+    hf_pck_setup      setup;
+    int               layers[MAX_LAYERS];
+    int               n_layers; /* 0: no sweep */
+    int               all_layers;
+    hf_pck_result    *results;
+    int               n_results;
+    int64_t           n_done;
+    char              features[128];
+} pck;
+
+/* ---- options ---- */
+
+static int read_alphas(hf_pck_params *p, const char *text, hf_error *err)
+{
+    p->n_alphas = 0;
+    for (const char *at = text; *at;) {
+        char *end;
+        if (p->n_alphas == HF_PCK_MAX_ALPHAS)
+            return hf_fail(err, HF_EARG, "--alpha %s: more than %d numbers", text, HF_PCK_MAX_ALPHAS);
+        p->alpha[p->n_alphas++] = strtod(at, &end);
+        if (end == at || (*end && *end != ','))
+            return hf_fail(err, HF_EARG, "--alpha %s: want numbers separated by commas", text);
+        at = *end ? end + 1 : end;
+    }
+    return hf_pck_check(p, err);
+}
+
+static int read_layers(pck *w, const char *text, hf_error *err)
+{
+    w->all_layers = text && strcmp(text, "all") == 0;
+    if (!text || w->all_layers)
+        return HF_OK;
+    for (const char *at = text; *at;) {
+        char *end;
+        long layer = strtol(at, &end, 10);
+        if (end == at || (*end && *end != ',') || layer < 1 || layer > 9999)
+            return hf_fail(err, HF_EARG, "--layers %s: want numbers of layers, from 1, separated by commas, or all", text);
+        if (w->n_layers == MAX_LAYERS)
+            return hf_fail(err, HF_EARG, "--layers %s: more than %d layers", text, MAX_LAYERS);
+        w->layers[w->n_layers++] = (int)layer;
+        at = *end ? end + 1 : end;
+    }
+    return w->n_layers ? HF_OK : hf_fail(err, HF_EARG, "--layers: no layer is named");
+}
+
+/* Where no box is annotated, the key points are all there is. */
+static hf_pck_box choose_box(const pck *w)
+{
+    if (w->options->box)
+        return (hf_pck_box)(w->options->box - 1);
+    return w->set->pairs[0].target.has_box ? HF_PCK_BOX_TARGET : HF_PCK_BOX_KEYPOINTS;
+}
+
+static int is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int check_options(pck *w, hf_error *err)
+{
+    const hf_options *o = w->options;
+    int rc;
+
+    w->setup.images = o->images ? o->images : o->input;
+    if (!is_folder(w->setup.images))
+        return o->images ? hf_fail(err, HF_EARG, "--images %s: is no folder", o->images)
+                         : hf_fail(err, HF_EARG, "no images, want --images DIR");
+    if (o->out && !is_folder(o->out) && strchr(o->out, '.') && strrchr(o->out, '.') > strrchr(o->out, '/') + 1 &&
+        strlen(strrchr(o->out, '.')) <= 5)
+        return hf_fail(err, HF_EARG, "-o %s: looks like a file, want the name of a folder", o->out);
+    if (o->layers && o->layer)
+        return hf_fail(err, HF_EARG, "--layer %d: --layers goes through layers itself", o->layer);
+    if (o->layers && o->features_dir)
+        return hf_fail(err, HF_EARG, "--layers: features from files have no layers");
+    if ((rc = read_alphas(&w->setup.params, o->alphas, err)) < 0)
+        return rc;
+    return read_layers(w, o->layers, err);
+}
+
+static int read_annotations(pck *w, hf_error *err)
+{
+    const hf_options *o = w->options;
+    hf_keypoints_params params = { .split = o->key_split, .pairs_path = o->pairs_path };
+    int rc;
+
+    w->stage = HF_STAGE_INPUT;
+    if ((rc = hf_keypoints_read(&w->set, o->input, &params, err)) < 0) {
+        w->stage = rc == HF_EARG ? HF_STAGE_USAGE : HF_STAGE_INPUT;
+        return rc;
+    }
+    w->setup.n_pairs = o->max_pairs && o->max_pairs < w->set->n ? o->max_pairs : w->set->n;
+    w->setup.params.box = choose_box(w);
+    w->setup.params.is_strict = o->strictly;
+    w->setup.params.eval_size = o->eval_size;
+    for (int b = HF_PCK_IMAGE; b <= HF_PCK_BOX; b++)
+        if (!o->base || o->base == 1 + b)
+            w->setup.bases[w->setup.n_bases++] = (hf_pck_base)b;
+    return HF_OK;
+}
+
+/* ---- work ---- */
+
+static void tick(void *ctx)
+{
+    pck *w = ctx;
+    w->n_done++;
+    hf_report_progress(w->report, w->n_done, w->n_done);
+}
+
+static hf_pck_result *next_result(pck *w)
+{
+    hf_pck_result *grown = realloc(w->results, ((size_t)w->n_results + 1) * sizeof(*grown));
+    if (!grown)
+        return NULL;
+    w->results = grown;
+    memset(&grown[w->n_results], 0, sizeof(*grown));
+    return &grown[w->n_results++];
+}
+
+static void describe_sizes(pck *w)
+{
+    const hf_options *o = w->options;
+    if (o->features_dir)
+        snprintf(w->features, sizeof(w->features), "as they are in the files");
+    else if (o->squeeze)
+        snprintf(w->features, sizeof(w->features), "images squeezed to %dx%d", o->size ? o->size : HF_DESCRIBE_SQUARE_SIZE,
+                 o->size ? o->size : HF_DESCRIBE_SQUARE_SIZE);
+    else
+        snprintf(w->features, sizeof(w->features), "images at a shorter side of %d%s", o->size ? o->size : HF_DESCRIBE_SIZE,
+                 o->size ? "" : " (at most doubled)");
+}
+
+/* One model, or one layer of it (0: as the options say). */
+static int run_one(pck *w, int layer, hf_error *err)
+{
+    hf_describe_params params;
+    hf_describer *describer = NULL;
+    int rc;
+
+    hf_options_describe(&params, w->options);
+    if (layer)
+        params.model.layer = layer;
+    w->stage = HF_STAGE_USAGE;
+    if ((rc = hf_describer_open(&describer, &params, err)) < 0)
+        return rc;
+    hf_pck_result *result = next_result(w);
+    if (!result) {
+        rc = hf_fail(err, HF_ENOMEM, "pck: out of memory");
+        goto end;
+    }
+    if (layer)
+        snprintf(result->label, sizeof(result->label), "%d", layer);
+    rc = hf_pck_run(result, describer, w->set, &w->setup, tick, w, &w->stage, err);
+end:
+    hf_describer_close(&describer);
+    return rc;
+}
+
+/* Layers 1, 2, ... until the model says that there is none of that number. */
+static int run_all_layers(pck *w, hf_error *err)
+{
+    for (int layer = 1; layer <= MAX_LAYERS; layer++) {
+        int rc = run_one(w, layer, err);
+        if (rc == HF_EARG && layer > 1 && w->stage == HF_STAGE_USAGE)
+            return HF_OK;
+        if (rc < 0)
+            return rc;
+    }
+    return HF_OK;
+}
+
+static int run_models(pck *w, hf_error *err)
+{
+    int rc = HF_OK;
+
+    describe_sizes(w);
+    hf_report_start_progress(w->report, w->all_layers ? -1 : (int64_t)w->setup.n_pairs * (w->n_layers ? w->n_layers : 1),
+                             0);
+    if (w->all_layers)
+        return run_all_layers(w, err);
+    if (!w->n_layers)
+        return run_one(w, 0, err);
+    for (int i = 0; rc >= 0 && i < w->n_layers; i++)
+        rc = run_one(w, w->layers[i], err);
+    return rc;
+}
+
+static int tell(pck *w, hf_error *err)
+{
+    const hf_options *o = w->options;
+    hf_pck_report report = { o, w->set, &w->setup, w->results, w->n_results, w->features };
+    int rc;
+
+    w->stage = HF_STAGE_OUTPUT;
+    if (o->out && (rc = hf_pck_write(o->out, &report, err)) < 0)
+        return rc;
+    return o->json ? hf_pck_print_json(stdout, &report, err) : hf_pck_print(stdout, &report, err);
+}
+
+static int run(pck *w, hf_error *err)
+{
+    char path[4300];
+    int rc;
+
+    if ((rc = check_options(w, err)) < 0)
+        return rc;
+    if (w->options->out) {
+        snprintf(path, sizeof(path), "%s/pck.json", w->options->out);
+        if ((rc = hf_pair_check_output(path, w->options, w->report, err)) < 0)
+            return rc;
+    }
+    if ((rc = read_annotations(w, err)) < 0 || (rc = run_models(w, err)) < 0)
+        return rc;
+    return tell(w, err);
+}
+
+int hf_pck_main(const hf_options *options, int argc, char **argv)
+{
+    pck w = { .options = options, .stage = HF_STAGE_USAGE };
+    hf_error err = { 0 };
+    int rc;
+
+    (void)argc, (void)argv;
+    if ((rc = hf_pair_open_report(&w.report, options, &err)) >= 0)
+        rc = run(&w, &err);
+    if (rc < 0)
+        hf_report_error(w.report, &err);
+    for (int i = 0; i < w.n_results; i++)
+        hf_pck_result_free(&w.results[i]);
+    free(w.results);
+    hf_keypoints_free(&w.set);
+    hf_report_close(&w.report);
+    return rc < 0 ? hf_exit_code(err.status, w.stage) : 0;
+}
