@@ -56,6 +56,7 @@ static const conv_row conv_rows[] = {
     { "Winograd, more padding above than on the left", 1, 30, 41, 40, 33, 3, 3, 1, { .pad_top = 2, .pad_bottom = 1, .pad_right = 1 }, .bias = true },
     { "Winograd, large values", 1, 32, 32, 32, 32, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .fill = CHECK_LARGE },
     { "Winograd, a mean of 1000", 1, 32, 32, 64, 32, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .fill = CHECK_OFFSET },
+    { "Winograd, bf16 weights", 1, 29, 32, 40, 49, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .residual = true, .weights = HF_BF16 },
     { "SD unet 64x64 320->320 3x3", 1, 64, 64, 320, 320, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .residual = true, .bench_only = true },
     { "SD unet 64x64 320->320 3x3, bf16", 1, 64, 64, 320, 320, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .residual = true, .bench_only = true, .weights = HF_BF16 },
     { "SD unet 16x16 1280->1280 3x3", 1, 16, 16, 1280, 1280, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .bench_only = true },
