@@ -54,6 +54,10 @@ static int open_path(hf_model **out, hf_backend *be, const char *path, const hf_
     if (params->weights)
         return hf_fail(err, HF_EARG, "model %s is a path, and so is %s of weights: want one of the two", path, params->weights);
     own.weights = path;
+    if (hf_model_dino_is_path(path)) {
+        own.name = "vit";
+        return hf_model_dino_open(out, be, &own, err);
+    }
     return hf_model_sd_open(out, be, NULL, &own, err);
 }
 
