@@ -74,13 +74,13 @@ static void fill_defaults(hf_session *s)
     hf_session_params *p = &s->params;
     bool first = p->match == HF_MATCH_FIRST;
 
-    copy_name(s->model_name, sizeof(s->model_name), &p->model.name, "classic");
-    if (p->model.weights)
-        copy_name(s->weights, sizeof(s->weights), &p->model.weights, "");
+    if (!p->model.name)
+        p->model.name = "classic";
     if (p->device && strcmp(p->device, "auto") == 0)
         p->device = NULL;
     copy_name(s->device_name, sizeof(s->device_name), &p->device, "cpu");
     p->match = p->match == HF_MATCH_AUTO ? HF_MATCH_CONTEXT : p->match;
+    p->model.match = p->match;
     p->size = p->size ? p->size : DEFAULT_SIZE;
     p->refine = p->refine ? p->refine : 1;
     hf_context_params c = HF_CONTEXT_DEFAULTS;
@@ -137,6 +137,9 @@ int hf_session_open(hf_session **out, const hf_session_params *params, hf_error 
     s->params = *params;
     s->followed = -1;
     fill_defaults(s);
+    if ((rc = hf_model_params_copy(&s->model_params, &s->params.model, err)) < 0)
+        goto end;
+    s->params.model = *s->model_params;
     if ((rc = open_parts(s, err)) < 0)
         goto end;
     *out = s;
@@ -169,7 +172,7 @@ void hf_session_close(hf_session **session)
     hf_backend_close(&s->backend);
     for (int k = 0; k < s->n_keys; k++)
         free_key(&s->keys[k]);
-    void *const memory[] = { s->keys, s->work_rgb, s->work_labels, s->field.soft,
+    void *const memory[] = { s->model_params, s->keys, s->work_rgb, s->work_labels, s->field.soft,
                              s->field.painted, s->field.xy, s->field.cover, s->sums.soft,
                              s->sums.soft_weight, s->sums.painted, s->sums.painted_weight, s->ids,
                              s->ids_before, s->alpha, s->soft, s->edit, s->bent, s->blocks };

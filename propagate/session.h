@@ -50,7 +50,8 @@ typedef struct hf_session_sums {
 
 struct hf_session {
     hf_session_params params; /* every default filled in */
-    char              model_name[4096], weights[4096], device_name[32]; /* what params points to */
+    char              device_name[32]; /* what params points to, */
+    hf_model_params  *model_params;    /* and what its strings do */
     hf_backend       *backend;
     hf_model         *model;
     int               factor;  /* pixels per working pixel, each way, or */

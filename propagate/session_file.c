@@ -44,11 +44,8 @@ static uint64_t hash_settings(const hf_session *s)
                             p->radius_cells, s->n_keys, s->n_labels, p->flow_way };
     uint64_t h = hash(0xcbf29ce484222325u, numbers, sizeof(numbers));
     h = hash(h, &p->temperature, sizeof(p->temperature));
-    h = hash(h, &p->model.precision, sizeof(p->model.precision));
-    h = hash(h, &p->model.layer, sizeof(p->model.layer));
-    if (p->model.weights)
-        h = hash(h, p->model.weights, strlen(p->model.weights));
-    return hash(h, p->model.name, strlen(p->model.name));
+    uint64_t model = hf_model_params_hash(&p->model);
+    return hash(h, &model, sizeof(model));
 }
 
 static uint64_t fingerprint(const hf_session *s)

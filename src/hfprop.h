@@ -44,6 +44,31 @@ typedef enum hf_precision {
     HF_PRECISION_F16
 } hf_precision;
 
+typedef enum hf_facet { /* of a vision transformer's layer */
+    HF_FACET_AUTO,  /* token */
+    HF_FACET_TOKEN, /* the layer's output under the network's last norm, as DINO gives intermediate layers */
+    HF_FACET_RAW,   /* the layer's output as it is */
+    HF_FACET_KEY,   /* of the layer's attention */
+    HF_FACET_QUERY,
+    HF_FACET_VALUE
+} hf_facet;
+
+/* Of models made of Stable Diffusion weights; AUTO: as the model's name says. */
+typedef enum hf_diffusion_way {
+    HF_DIFFUSION_AUTO,
+    HF_DIFFUSION_INVERSION,  /* from the picture towards noise */
+    HF_DIFFUSION_GENERATION, /* back from the noise that the picture's inversion ends in */
+    HF_DIFFUSION_NOISE       /* generation from seeded noise: for pictures that the network makes itself */
+} hf_diffusion_way;
+
+typedef enum hf_network_output { HF_OUTPUT_AUTO, HF_OUTPUT_EPSILON, HF_OUTPUT_V } hf_network_output;
+
+typedef enum hf_picture_fit {
+    HF_FIT_AUTO,    /* first: square; context: pad */
+    HF_FIT_SQUARE,  /* squeezed to a square, as published */
+    HF_FIT_PADDED   /* its own size, edges repeated to a multiple of 64 */
+} hf_picture_fit;
+
 /* Which features, from which weights. Strings are borrowed until the model is open.
  * What does not apply to the model named is refused if it is set. */
 typedef struct hf_model_params {
@@ -51,6 +76,28 @@ typedef struct hf_model_params {
     const char  *weights; /* file or folder of the weights; NULL: none, or the places that the model searches */
     hf_precision precision;
     int          layer;   /* one raw layer instead of what the model makes of its layers, from 1; 0: as the model says */
+    int          all_layers;  /* 1: all layers side by side; vision transformers: each of unit length */
+    const char  *aggregation; /* file of an aggregation network over the layers; NULL: none, or the model's own */
+    hf_facet     facet;       /* vision transformers: what of a layer */
+    int          stride;      /* vision transformers: pixels from patch to patch, a divisor of the patch; 0: the patch */
+    int          bins;        /* vision transformers: levels of log-binning, 1..4, 8 neighbours each; 0: none */
+
+    /* Models made of Stable Diffusion weights. */
+    const char       *encoder;     /* file of a TAESD encoder that stands for the VAE's; NULL: the VAE */
+    hf_diffusion_way  diffusion;
+    hf_network_output output;      /* what the U-Net says; AUTO: as its files tell */
+    hf_picture_fit    fit;
+    hf_match_mode     match;       /* what the features are for; a session fills it in */
+    int               square_px;   /* side of the square, a multiple of 64; 0: 512 */
+    int               n_steps;     /* of the schedule, 1..1000 */
+    int               n_run;       /* stop after so many of them */
+    const char       *save_steps;  /* labels of the steps that count, "49,45,40": 0 is noise, n_steps - 1 the picture */
+    const char       *prompt, *negative_prompt; /* UTF-8; NULL: empty */
+    float             guidance;    /* of the prompt against the negative one; 0: none, generation 7.5 */
+    int               seed;        /* > 0: latents are sampled with it, not the mean; of all other noise too */
+    int               timestep;    /* DIFT, 1..999 */
+    int               up_block;    /* DIFT, from 1 */
+    int               n_ensemble;  /* DIFT: noises */
 } hf_model_params;
 
 /* 0 in a number means "the default of the model and mode". */

@@ -155,8 +155,17 @@ static bool read_stacked(hf_layers *l, hf_tensor *host, const hf_tensor *part, c
     return !failed(l);
 }
 
+/* Every row of host (f32) times its number of scale; NULL: as it is. */
+static void scale_rows(const hf_tensor *host, const float *scale)
+{
+    int64_t n = hf_tensor_count(host) / host->shape[0];
+    for (int64_t r = 0; scale && r < host->shape[0]; r++)
+        for (int64_t c = 0; c < n; c++)
+            ((float *)host->data)[r * n + c] *= scale[r];
+}
+
 static void load(hf_layers *l, hf_packed **weight, hf_tensor *bias, const hf_tensor *part, bool has_bias, int n_parts,
-                 const char *const *names)
+                 const char *const *names, const float *scale)
 {
     hf_tensor host = { .data = NULL };
 
@@ -164,14 +173,18 @@ static void load(hf_layers *l, hf_packed **weight, hf_tensor *bias, const hf_ten
     *bias = (hf_tensor){ .data = NULL };
     if (failed(l))
         return;
-    if (read_stacked(l, &host, part, ".weight", n_parts, names))
+    if (read_stacked(l, &host, part, ".weight", n_parts, names)) {
+        scale_rows(&host, scale);
         own_packed(l, weight, &host, names[0]);
+    }
     free(host.data);
     if (!has_bias || failed(l))
         return;
     hf_tensor vector = hf_tensor_view(NULL, HF_F32, 1, part->shape[0]);
-    if (read_stacked(l, &host, &vector, ".bias", n_parts, names))
+    if (read_stacked(l, &host, &vector, ".bias", n_parts, names)) {
+        scale_rows(&host, scale);
         own_array(l, bias, &host, names[0]);
+    }
     free(host.data);
 }
 
@@ -179,7 +192,7 @@ void hf_layers_stacked(hf_layers *l, hf_linear *out, int64_t n_out, int64_t n_in
                        const char *const *names)
 {
     hf_tensor part = hf_tensor_view(NULL, HF_F32, 2, n_out, n_in);
-    load(l, &out->weight, &out->bias, &part, bias, n_parts, names);
+    load(l, &out->weight, &out->bias, &part, bias, n_parts, names, NULL);
 }
 
 void hf_layers_linear(hf_layers *l, hf_linear *out, int64_t n_out, int64_t n_in, bool bias, const char *format, ...)
@@ -190,6 +203,26 @@ void hf_layers_linear(hf_layers *l, hf_linear *out, int64_t n_out, int64_t n_in,
     vsnprintf(name, sizeof(name), format, args);
     va_end(args);
     hf_layers_stacked(l, out, n_out, n_in, bias, 1, (const char *const[]){ name });
+}
+
+void hf_layers_scaled(hf_layers *l, hf_linear *out, int64_t n_out, int64_t n_in, bool bias, const char *scale,
+                      const char *format, ...)
+{
+    char name[MAX_NAME];
+    va_list args;
+    hf_tensor factor = hf_tensor_view(NULL, HF_F32, 1, n_out), part = hf_tensor_view(NULL, HF_F32, 2, n_out, n_in);
+
+    va_start(args, format);
+    vsnprintf(name, sizeof(name), format, args);
+    va_end(args);
+    if (scale && !failed(l)) {
+        if (!(factor.data = malloc(hf_tensor_bytes(&factor))))
+            out_of_memory(l, scale);
+        else
+            hf_weights_read(l->weights, &factor, scale, &l->failure);
+    }
+    load(l, &out->weight, &out->bias, &part, bias, 1, (const char *const[]){ name }, factor.data);
+    free(factor.data);
 }
 
 void hf_layers_conv(hf_layers *l, hf_conv *out, int64_t n_out, int64_t n_in, int kernel, int stride, bool bias,
@@ -203,7 +236,7 @@ void hf_layers_conv(hf_layers *l, hf_conv *out, int64_t n_out, int64_t n_in, int
     hf_tensor part = hf_tensor_view(NULL, HF_F32, 4, n_out, n_in, kernel, kernel);
     int pad = kernel / 2;
     out->params = (hf_conv2d_params){ .stride = stride, .pad_top = pad, .pad_left = pad, .pad_bottom = pad, .pad_right = pad };
-    load(l, &out->weight, &out->bias, &part, bias, 1, (const char *const[]){ name });
+    load(l, &out->weight, &out->bias, &part, bias, 1, (const char *const[]){ name }, NULL);
 }
 
 void hf_layers_norm(hf_layers *l, hf_norm *out, int64_t n, const char *format, ...)

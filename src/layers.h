@@ -17,7 +17,7 @@
 
 typedef struct hf_layers hf_layers;
 
-/* A matrix, y = W x + b: hf_ops.linear(be, out, x, l.weight, hf_bias(&l), ...). */
+/* A matrix, y = W x + b: hf_ops.linear(be, out, x, l.weight, hf_bias(&l.bias), ...). */
 typedef struct hf_linear {
     hf_packed *weight; /* [n_out,n_in] */
     hf_tensor  bias;   /* f32 [n_out]; data NULL: none */
@@ -37,7 +37,8 @@ typedef struct hf_norm { /* of group_norm and layer_norm */
 int  hf_layers_new(hf_layers **out, hf_backend *be, const hf_weights *weights, hf_dtype dtype, hf_error *err);
 void hf_layers_free(hf_layers **layers);
 
-/* HF_OK, or the first failure of the loads so far (HF_EMODEL, HF_ENOMEM, HF_EDEVICE). */
+/* HF_OK, or the first failure of the loads so far (HF_EMODEL, HF_ENOMEM, HF_EDEVICE, HF_EUNSUPPORTED: a dtype without
+ * arithmetic on this machine). */
 int     hf_layers_status(const hf_layers *layers, hf_error *err);
 int64_t hf_layers_bytes(const hf_layers *layers); /* of all parameters loaded, as stored in the backend */
 
@@ -52,6 +53,11 @@ void hf_layers_norm(hf_layers *layers, hf_norm *out, int64_t n, const char *form
 /* Matrices of one input stacked into one, n_out rows each: fused q, k, v. names: n_parts of them, without ".weight". */
 void hf_layers_stacked(hf_layers *layers, hf_linear *out, int64_t n_out, int64_t n_in, bool bias, int n_parts,
                        const char *const *names);
+
+/* A linear whose outputs are multiplied by a vector [n_out] of the file named `scale` (a layer scale), which costs
+ * nothing when it is done to the matrix and the bias. scale NULL: hf_layers_linear. */
+void hf_layers_scaled(hf_layers *layers, hf_linear *out, int64_t n_out, int64_t n_in, bool bias, const char *scale,
+                      const char *format, ...) __attribute__((format(printf, 7, 8)));
 
 /* Any array, f32 in the backend's memory. format: the whole name. shape of n_dims. */
 void hf_layers_array(hf_layers *layers, hf_tensor *out, int n_dims, const int64_t *shape, const char *format, ...)

@@ -14,6 +14,7 @@ struct hf_model {
     hf_backend *backend;
     int         stride_px;  /* pixels per cell, both ways; 0: a grid of its own, see `grid` */
     int         n_channels; /* D */
+    int         n_layers;   /* that hf_model_params.layer may ask for; 0: none */
 
     /* Cells for pictures of this size. NULL: h = ceil(height / stride), w = ceil(width / stride), cell (y,x)
      * over pixels [y*s, y*s+s) x [x*s, x*s+s). A model with a grid of its own divides the picture into
@@ -32,7 +33,7 @@ struct hf_model {
      * rgb: u8 [H,W,3]; both in backend memory. Allocates nothing. */
     int (*extract)(hf_model *m, hf_tensor *features, const hf_tensor *rgb, hf_error *err);
 
-    /* Bytes that prepare takes for pictures of this size. */
+    /* Bytes that prepare takes for pictures of this size, and those of the weights. */
     int64_t (*bytes)(const hf_model *m, int width, int height);
 
     void (*close)(hf_model *m); /* frees m too */
@@ -43,6 +44,26 @@ struct hf_model {
  * that the model does not have. */
 int  hf_model_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err);
 void hf_model_close(hf_model **m);
+
+/* A copy that owns its strings, in one block of memory: free(*out). HF_ENOMEM. */
+int hf_model_params_copy(hf_model_params **out, const hf_model_params *params, hf_error *err);
+
+/* A number that is the same for the same settings. */
+uint64_t hf_model_params_hash(const hf_model_params *params);
+
+/* The arithmetic of a network's matrices that a precision means on a backend. HF_EUNSUPPORTED: not on this processor. */
+int hf_model_arithmetic(hf_dtype *out, const hf_backend *be, hf_precision precision, hf_error *err);
+
+/* Kinds of settings in hf_model_params that a model may have; name and device-independent ones apart. */
+enum {
+    HF_MODEL_HAS_WEIGHTS = 1 << 0, /* weights, precision */
+    HF_MODEL_HAS_LAYERS = 1 << 1,  /* layer, all_layers, aggregation */
+    HF_MODEL_HAS_FACETS = 1 << 2,  /* facet, stride, bins */
+    HF_MODEL_HAS_DIFFUSION = 1 << 3 /* the rest of them: of Stable Diffusion */
+};
+
+/* HF_EARG, naming the first setting that is set and is of no kind in `has`. For the opening functions of models. */
+int hf_model_check_params(const hf_model_params *params, const char *model, unsigned has, hf_error *err);
 
 /* The cells of its features for pictures of this size, by `grid` or the stride. */
 void hf_model_grid(const hf_model *m, int width, int height, int *h, int *w);

@@ -135,9 +135,10 @@ static void close_model(hf_model *model)
 
 int hf_model_classic_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err)
 {
+    int rc = hf_model_check_params(params, "classic", 0, err);
     *out = NULL;
-    if (params->weights || params->layer || params->precision > HF_PRECISION_F32)
-        return hf_fail(err, HF_EARG, "classic: has no weights, no layers and no precision to choose");
+    if (rc < 0)
+        return rc;
     if (!be->host_memory)
         return hf_fail(err, HF_EUNSUPPORTED, "classic: backend %s keeps pictures off the host, "
                        "want ref or cpu", be->name);

@@ -31,7 +31,8 @@ void hf_weights_close(hf_weights **weights);
 
 bool hf_weights_has(const hf_weights *weights, const char *canonical);
 
-/* The shape found, for networks that learn their size from the file. HF_EMODEL if it is missing. */
+/* The shape found, for networks that learn their size from the file; shape: room for HF_ENTRY_MAX_DIMS. HF_EMODEL if it
+ * is missing. */
 int hf_weights_shape(const hf_weights *weights, const char *canonical, int *n_dims, int64_t *shape, hf_error *err);
 
 /*

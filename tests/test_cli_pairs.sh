@@ -150,6 +150,8 @@ bad 3 'no box of the source is annotated' pck pairs.json --images pictures --box
 bad 2 'want numbers separated by commas' pck pairs.json --images pictures --alpha 0.1x
 bad 2 'alpha is 0' pck pairs.json --images pictures --alpha 0
 bad 2 'want numbers of layers' pck pairs.json --images pictures --layers 0
+bad 2 '--at-steps: goes with --layers' pck pairs.json --images pictures --at-steps 4
+bad 2 'want numbers of steps' pck pairs.json --images pictures --layers 1 --at-steps x
 bad 2 'goes through layers itself' pck pairs.json --images pictures --layers 1 --layer 2
 bad 2 'has no weights, no layers' pck pairs.json --images pictures --layers all
 bad 2 'features from files have no layers' pck pairs.json --images pictures --layers all --from-features features

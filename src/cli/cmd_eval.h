@@ -7,8 +7,8 @@
 
 /*
  * Score options->input against options->davis, print the table or JSON to out, and write the files
- * into options->out if it is given. *writing: set to 1 once nothing is left but to write, so that
- * the caller can tell a full disk from a missing mask.
+ * into options->out and the page options->report if they are given. *writing: 1 after a failure
+ * to write, so that the caller can tell a full disk from a missing mask.
  * Returns what hf_davis_open, hf_eval_run and hf_eval_write return; HF_EIO if out cannot be written.
  */
 int hf_cmd_eval(const hf_options *options, FILE *out, int *writing, hf_error *err);

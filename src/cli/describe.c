@@ -57,6 +57,11 @@ void hf_describer_close(hf_describer **describer)
 hf_backend *hf_describer_backend(const hf_describer *describer) { return describer->backend; }
 const char *hf_describer_model_name(const hf_describer *describer) { return describer->name; }
 
+int hf_describer_n_layers(const hf_describer *describer)
+{
+    return describer->model ? describer->model->n_layers : 0;
+}
+
 int hf_describer_adapts(const hf_describer *describer)
 {
     return describer->model && describer->model->adapt;

@@ -35,6 +35,8 @@ void hf_describer_close(hf_describer **describer);
 hf_backend *hf_describer_backend(const hf_describer *describer);
 const char *hf_describer_model_name(const hf_describer *describer); /* "features of FOLDER" without a model */
 
+int         hf_describer_n_layers(const hf_describer *describer);   /* hf_model.n_layers; 0 without a model */
+
 /* 1 if what an image gives depends on the one that the model has adapted to. */
 int hf_describer_adapts(const hf_describer *describer);
 

@@ -462,6 +462,7 @@ int hf_options_parse(hf_options *options, int argc, char **argv, hf_error *err)
 
     memset(options, 0, sizeof(*options));
     options->verb = HF_VERB_RUN;
+    options->argc = argc, options->argv = argv;
     for (const hf_option_row *row = hf_option_table; row->name; row++)
         if (row->initial && (rc = store(options, row, row->initial, err)) < 0)
             return rc;

@@ -22,9 +22,11 @@ typedef enum hf_verb {
     HF_VERB_DOCTOR = 1 << 1,
     HF_VERB_BENCH = 1 << 2,
     HF_VERB_EVAL = 1 << 3,
+    HF_VERB_MODELS = 1 << 4,
     HF_VERB_MATCH = 1 << 8,
     HF_VERB_WARP = 1 << 9,
     HF_VERB_PCK = 1 << 10,
+    HF_VERB_FEATURES = 1 << 12,
     HF_VERB_ALL = ~0
 } hf_verb;
 
@@ -80,6 +82,8 @@ typedef struct hf_options {
     const char *input; /* the first of inputs, or NULL */
     const char *inputs[HF_MAX_INPUTS];
     int         n_inputs;
+    int         argc; /* the whole command line, for what tells of it */
+    char      **argv;
     int         rest; /* HF_VERB_BENCH: index in argv of its own first argument */
 
     int64_t from, to; /* frames, both included; to = -1: to the end */
@@ -96,7 +100,17 @@ typedef struct hf_options {
 
     const char *model, *weights, *device;
     int         precision; /* hf_precision */
-    int         layer;
+    int         layer, all_layers;
+    const char *aggregation;
+    int         facet; /* hf_facet */
+    int         stride, bins;
+    const char *encoder;
+    int         diffusion, output, fit; /* hf_diffusion_way, hf_network_output, hf_picture_fit */
+    int         square_px;
+    int         n_steps, n_run;
+    const char *save_steps, *prompt, *negative_prompt;
+    double      guidance;
+    int         seed, timestep, up_block, n_ensemble;
     int         size;
     int         match; /* hf_match_mode */
     const char *flow;  /* folder of fields; NULL: matches are found here */
@@ -125,6 +139,7 @@ typedef struct hf_options {
     int         objects;         /* hf_eval_objects */
     int         void_means;      /* hf_eval_void */
     int         single_object, keep_first_last;
+    const char *report;          /* path of the HTML page, or NULL */
 
     /* hfprop match, warp, pck: describe.h, correspond.h, pck.h. */
     const char *mask_a, *mask_b, *features_dir;
@@ -134,10 +149,14 @@ typedef struct hf_options {
     int         n_select, by_pixels;
     double      apart_cells;
     int         warp_splat, warp_colormap, warp_over, panel; /* warp */
-    const char *images, *alphas, *key_split, *pairs_path, *layers; /* pck */
+    const char *images, *alphas, *key_split, *pairs_path, *layers, *at_steps; /* pck */
     int         base; /* 0 both, else 1 + hf_pck_base */
     int         box;  /* 0 auto, else 1 + hf_pck_box */
-    int         strictly, eval_size, max_pairs;
+    int         strictly, eval_size, max_pairs, both_ways;
+
+    /* hfprop features */
+    const char *pca;
+    int         per_layer, as_safetensors;
 
     int         json;
     const char *log_path;

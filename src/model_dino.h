@@ -1,0 +1,11 @@
+/* model_dino.h - DINO and DINOv2 as feature models. */
+#ifndef HF_SRC_MODEL_DINO_H
+#define HF_SRC_MODEL_DINO_H
+
+#include "src/model.h"
+
+/* params->name is one of hf_dino_rows. See hf_model_open; HF_EMODEL also where the weights are of another network than
+ * the name says. */
+int hf_model_dino_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err);
+
+#endif

@@ -1,0 +1,506 @@
+/* model_sd.c - see model_sd.h.
+ *
+ * Opening makes everything that does not depend on the picture: the prompts' keys and values, the projections of all
+ * time steps. The text encoder is needed for that alone and is let go. Sizes come with prepare; extract allocates nothing.
+ */
+#include "src/model_sd.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "src/hub_cache.h"
+#include "src/net/diffusion.h"
+#include "src/net/pass.h"
+#include "src/noise.h"
+#include "src/sd_encoder.h"
+#include "src/sd_find.h"
+#include "src/sd_settings.h"
+#include "src/sd_text.h"
+
+#define SIZE_UNIT 64 /* pixels that the VAE and the U-Net can halve */
+
+typedef struct hf_model_sd {
+    hf_model        base; /* first: callers hold this one */
+    hf_sd_settings  s;
+    hf_sd_encoder  *encoder;
+    hf_unet        *unet;
+    hf_aggregation *aggregation; /* HYPERFEATURES */
+    hf_unet_prompt *prompt, *negative;
+    hf_diffusion   *diffusion; /* all but DIFT */
+    hf_diffusion   *there;     /* GENERATION: the inversion before it */
+    hf_unet_times  *times;     /* DIFT: its one step */
+    float           noise_factor, picture_factor; /* DIFT: sqrt(1 - a), sqrt(a) */
+
+    int             width, height;   /* prepared for */
+    int             H, W;            /* pixels that the network sees */
+    int             h, w;            /* cells of the latent */
+    int             map_h, map_w;    /* cells of the features before padding is cut off */
+    hf_tensor       noise;           /* f32 [n,h,w,4]: of DIFT's ensemble, or the start of NOISE */
+    hf_arena       *scratch;
+    hf_tensor       sum;             /* [1,map_h,map_w,D] during a run */
+} hf_model_sd;
+
+/* ---- sizes ---- */
+
+static int channels_of_layers(const hf_model_sd *m)
+{
+    const hf_unet_config *c = hf_unet_get_config(m->unet);
+    int sum = 0;
+    for (int i = 0; i < hf_unet_n_branches(c); i++)
+        if (m->s.branches >> i & 1)
+            sum += hf_unet_branch_channels(c, i);
+    return sum;
+}
+
+static int feature_channels(const hf_model_sd *m)
+{
+    switch (m->s.features) {
+    case HF_SD_DIFT:
+        return hf_unet_block_channels(hf_unet_get_config(m->unet), m->s.up_block);
+    case HF_SD_CONCAT:
+        return channels_of_layers(m) * hf_diffusion_n_saved(m->diffusion);
+    default:
+        return hf_aggregation_n_features(m->aggregation);
+    }
+}
+
+/* The features have 1 << shift fewer cells than the latent, each way. An up block ends with its upsampler. */
+static int feature_shift(const hf_model_sd *m)
+{
+    if (m->s.features != HF_SD_DIFT)
+        return 0;
+    int shift = hf_unet_block_shift(hf_unet_get_config(m->unet), m->s.up_block);
+    return shift > 0 ? shift - 1 : 0;
+}
+
+static int padded(int pixels) { return (pixels + SIZE_UNIT - 1) / SIZE_UNIT * SIZE_UNIT; }
+
+static void square_grid(const hf_model *model, int width, int height, int *h, int *w)
+{
+    const hf_model_sd *m = (const hf_model_sd *)model;
+    (void)width, (void)height;
+    *h = *w = m->s.square_px / hf_sd_encoder_stride(m->encoder) >> feature_shift(m);
+}
+
+static void set_sizes(hf_model_sd *m, int width, int height)
+{
+    int stride = hf_sd_encoder_stride(m->encoder), shift = feature_shift(m);
+    m->width = width, m->height = height;
+    m->H = m->s.is_padded ? padded(height) : m->s.square_px;
+    m->W = m->s.is_padded ? padded(width) : m->s.square_px;
+    m->h = m->H / stride, m->w = m->W / stride;
+    m->map_h = m->h >> shift, m->map_w = m->w >> shift;
+}
+
+/* ---- a run ---- */
+
+/* Tensors of a run, taken from the scratch. */
+typedef struct run {
+    hf_model_sd *m;
+    hf_pass      pass;
+    hf_tensor    image, latent, noisy;
+    int          channel; /* CONCAT: filled so far; DIFT: noises so far */
+} run;
+
+static void take_tensors(run *r, hf_model_sd *m)
+{
+    r->m = m;
+    r->image = hf_pass_take(&r->pass, HF_F32, 4, 1, m->H, m->W, 3);
+    r->latent = hf_pass_take(&r->pass, HF_F32, 4, 1, m->h, m->w, hf_unet_get_config(m->unet)->n_latent);
+    r->noisy = hf_pass_take_like(&r->pass, &r->latent, r->latent.shape[3]);
+    m->sum = hf_pass_take(&r->pass, HF_F32, 4, 1, m->map_h, m->map_w, m->base.n_channels);
+}
+
+/* Repeated edges are nearest neighbours of cells outside the picture, at a scale of one. */
+static void make_image(run *r, const hf_tensor *rgb)
+{
+    const hf_model_sd *m = r->m;
+    hf_backend *be = m->base.backend;
+    hf_rgb_to_image_params p = {
+        .resize = { .kind = HF_RESIZE_BILINEAR, .antialias = true },
+        .mean = { 0.5f, 0.5f, 0.5f }, .deviation = { 0.5f, 0.5f, 0.5f },
+    };
+    if (m->s.is_padded)
+        p.resize = (hf_resize_params){ .kind = HF_RESIZE_NEAREST, .scale_y = 1, .scale_x = 1 };
+    hf_tensor one = hf_tensor_view(r->image.data, HF_F32, 3, m->H, m->W, 3);
+    if (r->pass.rc >= 0)
+        r->pass.rc = be->ops.rgb_to_image(be, &one, rgb, &p, r->pass.err);
+}
+
+/* A map of a saved step into the sum of hyperfeatures. */
+static int add_to_sum(void *ctx, int saved, int branch, const hf_tensor *map, hf_error *err)
+{
+    run *r = ctx;
+    return hf_aggregation_add(r->m->aggregation, &r->m->sum, map, r->m->s.rows[saved], branch, err);
+}
+
+/* A raw layer beside those before it, brought to the latent's cells. */
+static int put_beside(void *ctx, int saved, int branch, const hf_tensor *map, hf_error *err)
+{
+    run *r = ctx;
+    hf_pass *p = &r->pass;
+    const hf_tensor *sum = &r->m->sum;
+    size_t mark = hf_arena_mark(p->arena);
+    hf_tensor large = *map;
+
+    (void)saved, (void)branch, (void)err; /* p->err is err */
+    if (map->shape[1] != sum->shape[1] || map->shape[2] != sum->shape[2]) {
+        large = hf_pass_take(p, HF_F32, 4, 1, sum->shape[1], sum->shape[2], map->shape[3]);
+        hf_pass_resize(p, &large, map, HF_RESIZE_BILINEAR);
+    }
+    hf_pass_copy_channels(p, sum, &large, r->channel, 0, map->shape[3]);
+    r->channel += (int)map->shape[3];
+    hf_arena_rewind(p->arena, mark);
+    return p->rc;
+}
+
+static void run_steps(run *r)
+{
+    hf_model_sd *m = r->m;
+    hf_diffusion_sink sink = { .take = m->aggregation ? add_to_sum : put_beside, .ctx = r };
+    hf_tensor start = r->latent;
+
+    if (m->s.way == HF_DIFFUSION_NOISE)
+        start = m->noise;
+    if (m->there && r->pass.rc >= 0) {
+        r->pass.rc = hf_diffusion_run(m->there, &r->noisy, &r->latent, NULL, r->pass.err);
+        start = r->noisy;
+    }
+    if (m->aggregation)
+        hf_aggregation_begin(m->aggregation);
+    if (r->pass.rc >= 0)
+        r->pass.rc = hf_diffusion_run(m->diffusion, NULL, &start, &sink, r->pass.err);
+}
+
+/* sum = the block's output; + for all noises but the first. */
+static int add_block(void *ctx, int block, const hf_tensor *map, hf_error *err)
+{
+    run *r = ctx;
+    (void)block, (void)err;
+    if (r->channel++ == 0)
+        hf_pass_add(&r->pass, &r->m->sum, map, map, 1, 0);
+    else
+        hf_pass_add(&r->pass, &r->m->sum, &r->m->sum, map, 1, 1);
+    return r->pass.rc;
+}
+
+static void run_ensemble(run *r)
+{
+    hf_model_sd *m = r->m;
+    hf_unet_taps taps = { .blocks = 1u << m->s.up_block, .take_block = add_block, .ctx = r };
+    size_t step = hf_tensor_bytes(&r->latent);
+
+    for (int i = 0; i < m->s.n_ensemble && r->pass.rc >= 0; i++) {
+        hf_tensor noise = r->latent;
+        noise.data = (char *)m->noise.data + (size_t)i * step;
+        hf_pass_add(&r->pass, &r->noisy, &r->latent, &noise, m->picture_factor, m->noise_factor);
+        if (r->pass.rc >= 0)
+            r->pass.rc = hf_unet_run(m->unet, NULL, &r->noisy, m->prompt, m->times, 0, &taps, r->pass.err);
+    }
+}
+
+/* Padding off (nearest neighbours at a scale of one: the first h x w cells), and unit length. */
+static void finish(run *r, hf_tensor *features)
+{
+    hf_backend *be = r->m->base.backend;
+    hf_l2_normalize_params unit = { .epsilon = 0 };
+    hf_resize_params crop = { .kind = HF_RESIZE_NEAREST, .scale_y = 1, .scale_x = 1 };
+    hf_tensor out = hf_tensor_view(features->data, HF_F32, 4, 1, features->shape[0], features->shape[1], features->shape[2]);
+
+    if (r->pass.rc >= 0)
+        r->pass.rc = be->ops.resize(be, &out, &r->m->sum, &crop, r->pass.err);
+    if (r->pass.rc >= 0)
+        r->pass.rc = be->ops.l2_normalize(be, &out, &out, &unit, r->pass.err);
+}
+
+static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, hf_error *err)
+{
+    hf_model_sd *m = (hf_model_sd *)model;
+    run r = { .pass = { .be = model->backend, .arena = m->scratch, .err = err } };
+
+    hf_arena_reset(m->scratch);
+    take_tensors(&r, m);
+    if (m->s.way != HF_DIFFUSION_NOISE || m->s.features == HF_SD_DIFT) {
+        make_image(&r, rgb);
+        if (r.pass.rc >= 0)
+            r.pass.rc = hf_sd_encoder_run(m->encoder, m->scratch, &r.latent, &r.image, m->s.seed, err);
+    }
+    (m->s.features == HF_SD_DIFT ? run_ensemble : run_steps)(&r);
+    finish(&r, features);
+    return r.pass.rc;
+}
+
+/* ---- sizes, memory ---- */
+
+/* Everything a run takes from the scratch. */
+static int plan(hf_model_sd *m, hf_arena *arena, hf_error *err)
+{
+    run r = { .pass = { .be = m->base.backend, .arena = arena, .err = err } };
+    int rc;
+
+    take_tensors(&r, m);
+    size_t mark = hf_arena_mark(arena);
+    if ((rc = r.pass.rc) < 0 || (rc = hf_sd_encoder_plan(m->encoder, arena, m->H, m->W, err)) < 0)
+        return rc;
+    hf_arena_rewind(arena, mark);
+    if (m->s.features == HF_SD_CONCAT)
+        hf_pass_take(&r.pass, HF_F32, 4, 1, m->h, m->w, channels_of_layers(m)); /* a layer, enlarged */
+    hf_arena_rewind(arena, mark);
+    return r.pass.rc;
+}
+
+static int n_noises(const hf_model_sd *m)
+{
+    return m->s.features == HF_SD_DIFT ? m->s.n_ensemble : m->s.way == HF_DIFFUSION_NOISE ? 1 : 0;
+}
+
+/* The same noises for every frame: what differs between frames is the picture. */
+static int make_noise(hf_model_sd *m, hf_error *err)
+{
+    hf_backend *be = m->base.backend;
+    int64_t one = (int64_t)m->h * m->w * hf_unet_get_config(m->unet)->n_latent;
+    int n = n_noises(m), rc;
+    float *host;
+
+    be->ops.free(be, m->noise.data);
+    m->noise = hf_tensor_view(NULL, HF_F32, 4, n, m->h, m->w, hf_unet_get_config(m->unet)->n_latent);
+    if (!n)
+        return HF_OK;
+    host = malloc(hf_tensor_bytes(&m->noise));
+    m->noise.data = be->ops.alloc(be, hf_tensor_bytes(&m->noise));
+    if (!host || !m->noise.data) {
+        rc = hf_fail(err, HF_ENOMEM, "%s: out of memory for %d noises", m->base.name, n);
+        goto end;
+    }
+    /* Streams of the encoder's own samples begin at 0. */
+    for (int i = 0; i < n; i++)
+        hf_noise_normal(host + i * one, 0, one, (uint64_t)m->s.seed, (uint64_t)(1 + i));
+    if ((rc = be->ops.write(be, &m->noise, host, err)) >= 0)
+        rc = be->ops.sync(be, err);
+end:
+    free(host);
+    return rc;
+}
+
+static int prepare_steps(hf_model_sd *m, hf_error *err)
+{
+    int rc = hf_unet_prepare(m->unet, 1, m->h, m->w, err);
+    if (rc >= 0 && m->diffusion)
+        rc = hf_diffusion_prepare(m->diffusion, 1, m->h, m->w, err);
+    if (rc >= 0 && m->there)
+        rc = hf_diffusion_prepare(m->there, 1, m->h, m->w, err);
+    if (rc >= 0 && m->aggregation)
+        rc = hf_aggregation_prepare(m->aggregation, 1, m->map_h, m->map_w, err);
+    return rc;
+}
+
+static int prepare(hf_model *model, int width, int height, hf_error *err)
+{
+    hf_model_sd *m = (hf_model_sd *)model;
+    int rc;
+
+    if (m->scratch && m->width == width && m->height == height)
+        return HF_OK;
+    hf_arena_free(&m->scratch);
+    set_sizes(m, width, height);
+    if ((rc = prepare_steps(m, err)) < 0 || (rc = make_noise(m, err)) < 0 ||
+        (rc = hf_arena_new(&m->scratch, model->backend, "sd scratch", err)) < 0)
+        return rc;
+    if ((rc = plan(m, m->scratch, err)) < 0 || (rc = hf_arena_seal(m->scratch, 0, err)) < 0)
+        hf_arena_free(&m->scratch);
+    return rc;
+}
+
+static int64_t bytes(const hf_model *model, int width, int height)
+{
+    hf_model_sd at = *(const hf_model_sd *)model;
+    hf_arena *arena = NULL;
+    int64_t sum = hf_unet_weight_bytes(at.unet) + hf_sd_encoder_bytes(at.encoder);
+
+    set_sizes(&at, width, height);
+    sum += at.diffusion ? hf_diffusion_bytes(at.diffusion, 1, at.h, at.w) : hf_unet_scratch_bytes(at.unet, 1, at.h, at.w);
+    if (at.aggregation)
+        sum += hf_aggregation_weight_bytes(at.aggregation) + hf_aggregation_scratch_bytes(at.aggregation, 1, at.map_h, at.map_w);
+    if (hf_arena_new(&arena, model->backend, "sd scratch", NULL) == HF_OK && plan(&at, arena, NULL) == HF_OK)
+        sum += (int64_t)hf_arena_peak(arena);
+    hf_arena_free(&arena);
+    return sum + (int64_t)n_noises(&at) * at.h * at.w * 16;
+}
+
+static void close_model(hf_model *model)
+{
+    hf_model_sd *m = (hf_model_sd *)model;
+    hf_arena_free(&m->scratch);
+    m->base.backend->ops.free(m->base.backend, m->noise.data);
+    hf_unet_times_free(&m->times);
+    hf_diffusion_free(&m->there);
+    hf_diffusion_free(&m->diffusion);
+    hf_unet_prompt_free(&m->negative);
+    hf_unet_prompt_free(&m->prompt);
+    hf_aggregation_close(&m->aggregation);
+    hf_unet_close(&m->unet);
+    hf_sd_encoder_close(&m->encoder);
+    free(m);
+}
+
+/* ---- opening ---- */
+
+/* What is open only while the model is. */
+typedef struct opening {
+    const hf_preset       *preset;
+    const hf_model_params *params;
+    hf_sd_files           *files;
+    hf_aggregation_file   *aggregation;
+    hf_dtype               arithmetic;
+    hf_tensor              text, negative; /* embeddings */
+} opening;
+
+int hf_model_sd_is_path(const char *name)
+{
+    char path[HF_SD_PATH];
+    return hf_is_file(name) || hf_is_folder(name) ||
+           (hf_hub_is_name(name) && hf_hub_snapshot(path, sizeof(path), name, NULL) == HF_OK);
+}
+
+static int open_files(opening *o, hf_error *err)
+{
+    static const hf_sd_prediction predictions[] = { [HF_OUTPUT_AUTO] = HF_SD_PREDICTION_AUTO,
+                                                    [HF_OUTPUT_EPSILON] = HF_SD_PREDICTION_EPSILON,
+                                                    [HF_OUTPUT_V] = HF_SD_PREDICTION_V };
+    char path[HF_SD_PATH];
+    hf_sd_params p = { .path = o->params->weights, .prediction = predictions[o->params->output],
+                       .without = o->params->encoder ? 1u << HF_SD_VAE : 0 };
+    int rc;
+
+    if (o->preset) {
+        if ((rc = hf_preset_weights(path, sizeof(path), o->preset, o->params->weights, err)) < 0)
+            return rc;
+        p.path = path;
+    }
+    if ((rc = hf_sd_files_open(&o->files, &p, err)) < 0)
+        return rc;
+    if (!o->preset)
+        o->preset = hf_preset_of_family(o->files->family);
+    if (o->preset->family != o->files->family)
+        return hf_fail(err, HF_EMODEL, "%s: is a model of Stable Diffusion %d.x, %s wants %d.x", o->files->path,
+                       o->files->family == HF_SD_2 ? 2 : 1, o->preset->name, o->preset->family == HF_SD_2 ? 2 : 1);
+    if (hf_sd_features_of(o->preset, o->params) != HF_SD_HYPERFEATURES)
+        return HF_OK;
+    rc = hf_preset_aggregation(path, sizeof(path), o->preset, o->params->aggregation, o->files->path, err);
+    return rc < 0 ? rc : hf_aggregation_file_open(&o->aggregation, path, err);
+}
+
+static int embed_prompts(hf_model_sd *m, opening *o, hf_error *err)
+{
+    hf_sd_text *text = NULL;
+    int rc = hf_sd_text_open(&text, m->base.backend, o->files, o->arithmetic, err);
+
+    if (rc >= 0)
+        rc = hf_sd_text_embed(text, &o->text, m->s.prompt, err);
+    if (rc >= 0 && m->s.guidance)
+        rc = hf_sd_text_embed(text, &o->negative, m->s.negative_prompt, err);
+    hf_sd_text_close(&text);
+    return rc;
+}
+
+static int open_networks(hf_model_sd *m, opening *o, hf_error *err)
+{
+    hf_backend *be = m->base.backend;
+    const hf_aggregation_file *a = o->aggregation;
+    int rc;
+
+    if ((rc = embed_prompts(m, o, err)) < 0 ||
+        (rc = hf_unet_open(&m->unet, be, o->files->part[HF_SD_UNET].weights, &o->files->unet, o->arithmetic, err)) < 0 ||
+        (rc = hf_unet_prompt_new(&m->prompt, m->unet, &o->text, err)) < 0)
+        return rc;
+    if (o->negative.data && (rc = hf_unet_prompt_new(&m->negative, m->unet, &o->negative, err)) < 0)
+        return rc;
+    if (a && (rc = hf_aggregation_open(&m->aggregation, be, a->weights, a->prefix, a->n_groups, o->arithmetic, err)) < 0)
+        return rc;
+    return hf_sd_encoder_open(&m->encoder, be, o->files, o->params->encoder, o->arithmetic, err);
+}
+
+static int make_dift(hf_model_sd *m, hf_error *err)
+{
+    hf_ddim *ddim = malloc(sizeof(*ddim));
+    int rc;
+
+    if (!ddim)
+        return hf_fail(err, HF_ENOMEM, "%s: out of memory", m->base.name);
+    if ((rc = hf_ddim_init(ddim, 1, err)) >= 0) {
+        double a = hf_ddim_alpha_bar(ddim, m->s.timestep);
+        m->picture_factor = (float)sqrt(a), m->noise_factor = (float)sqrt(1 - a);
+        rc = hf_unet_times_new(&m->times, m->unet, &m->s.timestep, 1, err);
+    }
+    free(ddim);
+    return rc;
+}
+
+/* The steps, and for GENERATION those that lead to its start: without guidance, as the published inversion. */
+static int make_diffusions(hf_model_sd *m, hf_error *err)
+{
+    hf_diffusion_params p = {
+        .direction = m->s.way == HF_DIFFUSION_INVERSION ? HF_DDIM_INVERSION : HF_DDIM_GENERATION,
+        .prediction = m->s.prediction, .n_steps = m->s.n_steps, .n_run = m->s.n_run, .labels = m->s.labels,
+        .n_labels = m->s.n_labels, .branches = m->s.branches, .guidance = m->s.guidance,
+    };
+    int rc = hf_diffusion_new(&m->diffusion, m->unet, &p, m->prompt, m->negative, err);
+    if (rc < 0 || m->s.way != HF_DIFFUSION_GENERATION)
+        return rc;
+    hf_diffusion_params back = { .direction = HF_DDIM_INVERSION, .prediction = m->s.prediction, .n_steps = m->s.n_steps };
+    return hf_diffusion_new(&m->there, m->unet, &back, m->prompt, NULL, err);
+}
+
+static void set_base(hf_model_sd *m, const hf_preset *preset)
+{
+    m->base.name = preset->name;
+    m->base.n_channels = feature_channels(m);
+    m->base.stride_px = m->s.is_padded ? hf_sd_encoder_stride(m->encoder) << feature_shift(m) : 0;
+    m->base.grid = m->s.is_padded ? NULL : square_grid;
+    m->base.prepare = prepare;
+    m->base.extract = extract;
+    m->base.bytes = bytes;
+}
+
+static int open_all(hf_model_sd *m, opening *o, hf_error *err)
+{
+    int rc;
+
+    if ((rc = hf_model_check_params(o->params, o->preset ? o->preset->name : "sd",
+                                    HF_MODEL_HAS_WEIGHTS | HF_MODEL_HAS_LAYERS | HF_MODEL_HAS_DIFFUSION, err)) < 0 ||
+        (rc = hf_model_arithmetic(&o->arithmetic, m->base.backend, o->params->precision, err)) < 0 ||
+        (rc = open_files(o, err)) < 0 ||
+        (rc = hf_sd_settings_make(&m->s, o->preset, o->params, o->files, o->aggregation, err)) < 0 ||
+        (rc = open_networks(m, o, err)) < 0)
+        return rc;
+    rc = m->s.features == HF_SD_DIFT ? make_dift(m, err) : make_diffusions(m, err);
+    if (rc < 0)
+        return rc;
+    m->s.prompt = m->s.negative_prompt = ""; /* borrowed, and used */
+    set_base(m, o->preset);
+    return HF_OK;
+}
+
+int hf_model_sd_open(hf_model **out, hf_backend *be, const hf_preset *preset, const hf_model_params *params,
+                     hf_error *err)
+{
+    hf_model_sd *m = calloc(1, sizeof(*m));
+    opening o = { .preset = preset, .params = params };
+    int rc;
+
+    *out = NULL;
+    if (!m)
+        return hf_fail(err, HF_ENOMEM, "sd: out of memory");
+    m->base.backend = be;
+    m->base.close = close_model;
+    rc = open_all(m, &o, err);
+    be->ops.free(be, o.text.data);
+    be->ops.free(be, o.negative.data);
+    hf_aggregation_file_close(&o.aggregation);
+    hf_sd_files_close(&o.files);
+    if (rc < 0)
+        close_model(&m->base);
+    else
+        *out = &m->base;
+    return rc;
+}
