@@ -155,19 +155,6 @@ static hf_pck_result *next_result(pck *w)
     return &grown[w->n_results++];
 }
 
-static void describe_sizes(pck *w)
-{
-    const hf_options *o = w->options;
-    if (o->features_dir)
-        snprintf(w->features, sizeof(w->features), "as they are in the files");
-    else if (o->squeeze)
-        snprintf(w->features, sizeof(w->features), "images squeezed to %dx%d", o->size ? o->size : HF_DESCRIBE_SQUARE_SIZE,
-                 o->size ? o->size : HF_DESCRIBE_SQUARE_SIZE);
-    else
-        snprintf(w->features, sizeof(w->features), "images at a shorter side of %d%s", o->size ? o->size : HF_DESCRIBE_SIZE,
-                 o->size ? "" : " (at most doubled)");
-}
-
 /* One line of the chart: a way and a step, or neither. */
 typedef struct line {
     hf_diffusion_way way;  /* AUTO: as the options say */
@@ -203,6 +190,7 @@ static int run_one(pck *w, const line *l, int layer, hf_error *err)
     w->stage = HF_STAGE_USAGE;
     if ((rc = hf_describer_open(&describer, &params, err)) < 0)
         return rc;
+    hf_describer_size_text(w->features, sizeof(w->features), describer);
     hf_pck_result *result = next_result(w);
     if (!result) {
         rc = hf_fail(err, HF_ENOMEM, "pck: out of memory");
@@ -247,7 +235,6 @@ static int run_models(pck *w, hf_error *err)
     int n_ways = w->options->both_ways ? 2 : 1, n_steps = w->n_steps ? w->n_steps : 1, rc = HF_OK;
     int64_t n_models = (int64_t)n_ways * n_steps * (w->n_layers ? w->n_layers : 1);
 
-    describe_sizes(w);
     hf_report_start_progress(w->report, w->all_layers ? -1 : w->setup.n_pairs * n_models, 0);
     for (int way = 0; way < n_ways; way++)
         for (int s = 0; rc >= 0 && s < n_steps; s++) {
