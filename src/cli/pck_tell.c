@@ -356,7 +356,8 @@ static int write_chart(const char *folder, const hf_pck_report *r, hf_error *err
     n_lines = find_lines(lines, &n_positions, values, r);
     for (int k = 0; k < n_positions; k++)
         positions[k] = r->results[k].label;
-    snprintf(title, sizeof(title), "%s on %s, %d pairs", r->results[0].model, r->set->layout_name, r->setup->n_pairs);
+    snprintf(title, sizeof(title), "%s on %s, %d pair%s", r->results[0].model, r->set->layout_name, r->setup->n_pairs,
+             r->setup->n_pairs == 1 ? "" : "s");
     snprintf(y_name, sizeof(y_name), "PCK@%g per key point, %%", r->setup->params.alpha[0]);
     if (snprintf(path, sizeof(path), "%s/layers.svg", folder) >= (int)sizeof(path))
         rc = hf_fail(err, HF_EARG, "%s: the name is too long", folder);
