@@ -93,7 +93,7 @@ bad 2 'is an input of this run' match a.png b.jpg -o a.png -y
 bad 3 'nothing in it is brighter than half' match a.png b.jpg --mask-b black.jpg
 bad 3 'narrow.jpg' match a.png b.jpg --mask-a narrow.jpg
 bad 4 'model "nothing" is not known' match a.png b.jpg --model nothing
-bad 2 'has no weights' match a.png b.jpg --layer 3
+bad 2 'has no setting' match a.png b.jpg --layer 3
 bad 1 'No such file' match a.png b.jpg -o none/out.png
 bad 3 'features/a.npy' match a.png b.jpg --from-features features
 cp far.npy features/a.npy # displacements with NaN
@@ -151,7 +151,7 @@ bad 2 'want numbers separated by commas' pck pairs.json --images pictures --alph
 bad 2 'alpha is 0' pck pairs.json --images pictures --alpha 0
 bad 2 'want numbers of layers' pck pairs.json --images pictures --layers 0
 bad 2 'goes through layers itself' pck pairs.json --images pictures --layers 1 --layer 2
-bad 2 'has no weights, no layers' pck pairs.json --images pictures --layers all
+bad 2 'has no setting' pck pairs.json --images pictures --layers all
 bad 2 'features from files have no layers' pck pairs.json --images pictures --layers all --from-features features
 bad 2 'has neither splits' pck pairs.json --images pictures --split val
 bad 2 'looks like a file' pck pairs.json --images pictures -o out.csv

@@ -100,7 +100,7 @@ const hf_option_row hf_option_table[] = {
       .help = "one raw layer of the network, from 1, instead of what the model makes of all" },
     { .group = "Model", .name = "all-layers", .kind = HF_OPT_FLAG, .verbs = ANY_MODEL, .field = FIELD(all_layers), .value = 1,
       .help = "all layers of the network side by side" },
-    { .group = "Model", .name = "aggregation", .arg = "FILE", .kind = HF_OPT_TEXT, .verbs = ANY_MODEL,
+    { .group = "Model", .name = "aggregation", .arg = "FILE", .kind = HF_OPT_TEXT, .verbs = ANY_MODEL | MODELS,
       .field = FIELD(aggregation), .help = "aggregation network that makes one descriptor of all layers" },
     { .group = "Model", .name = "facet", .arg = "WHAT", .kind = HF_OPT_CHOICE, .verbs = ANY_MODEL, .field = FIELD(facet),
       .initial = "auto", .choices = "auto|token|raw|key|query|value",
