@@ -13,6 +13,7 @@
 #include "io/video_in_parts.h"
 
 #define DEFAULT_FPS 24
+#define VECTOR 32 /* pixels, at most, that swscale writes at a time */
 
 static int count_streams(const AVFormatContext *format, enum AVMediaType type)
 {
@@ -196,6 +197,7 @@ void hf_video_in_close(hf_video_in **input)
     av_frame_free(&in->decoded);
     av_frame_free(&in->pending);
     av_frame_free(&in->sample);
+    av_frame_free(&in->wide);
     hf_convert_free(&in->convert);
     free(in->path);
     free(in);
@@ -224,14 +226,44 @@ static int check_size(const AVFrame *picture, hf_video_in *in, hf_error *err)
                    picture->width, picture->height, in->info.width, in->info.height);
 }
 
+/* Rows with room for whole vectors: made once, kept in `wide`. */
+static int make_wide(hf_video_in *in, const AVFrame *picture, hf_error *err)
+{
+    if (in->wide)
+        return HF_OK;
+    if (!(in->wide = av_frame_alloc()))
+        return hf_fail(err, HF_ENOMEM, "%s: out of memory", in->path);
+    in->wide->format = AV_PIX_FMT_RGB24;
+    in->wide->width = FFALIGN(picture->width, VECTOR), in->wide->height = picture->height;
+    if (av_frame_get_buffer(in->wide, 0) < 0) {
+        av_frame_free(&in->wide);
+        return hf_fail(err, HF_ENOMEM, "%s: out of memory", in->path);
+    }
+    in->wide->width = picture->width;
+    return HF_OK;
+}
+
+/*
+ * swscale's fast conversion writes whole vectors, and leaves out the last columns where these do
+ * not fit into the row's length. Packed rows of other widths are therefore copied from wider ones.
+ */
 static int to_rgb(uint8_t *rgb, const AVFrame *picture, hf_video_in *in, hf_error *err)
 {
-    AVFrame target = { .format = AV_PIX_FMT_RGB24, .width = picture->width, .height = picture->height };
-    hf_colour full = { .matrix = AVCOL_SPC_RGB, .is_full = 1 };
+    AVFrame packed = { .format = AV_PIX_FMT_RGB24, .width = picture->width, .height = picture->height };
+    hf_colour full = { .matrix = AVCOL_SPC_RGB, .is_full = 1 }, from = hf_colour_of_picture(picture);
+    size_t row = 3 * (size_t)picture->width;
+    int rc;
 
-    target.data[0] = rgb;
-    target.linesize[0] = 3 * picture->width;
-    return hf_convert_run(&target, full, picture, hf_colour_of_picture(picture), 0, &in->convert, err);
+    packed.data[0] = rgb;
+    packed.linesize[0] = (int)row;
+    if (picture->width % VECTOR == 0)
+        return hf_convert_run(&packed, full, picture, from, 0, &in->convert, err);
+    if ((rc = make_wide(in, picture, err)) < 0 ||
+        (rc = hf_convert_run(in->wide, full, picture, from, 0, &in->convert, err)) < 0)
+        return rc;
+    for (int y = 0; y < picture->height; y++)
+        memcpy(rgb + (size_t)y * row, in->wide->data[0] + (ptrdiff_t)y * in->wide->linesize[0], row);
+    return HF_OK;
 }
 
 static int fill_frame(hf_frame *frame, hf_video_in *in, hf_error *err)

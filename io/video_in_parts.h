@@ -23,6 +23,7 @@ struct hf_video_in {
     AVFrame           *decoded; /* waits for the chain before it is rebuilt */
     AVFrame           *pending; /* next to be read */
     AVFrame           *sample;
+    AVFrame           *wide;    /* rgb with room at the end of its rows; NULL until needed */
     int                has_decoded, has_pending, is_deinterlacing;
     hf_turn            turn;
     hf_orient         *orient;

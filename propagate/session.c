@@ -34,7 +34,8 @@ static int check_params(const hf_session_params *p, hf_error *err)
         { "k", p->k, 0, 32 },
         { "radius", p->radius_cells, 0, 4096 },
         { "temperature", (double)p->temperature, 0, 100 },
-        { "match mode", p->match, HF_MATCH_AUTO, HF_MATCH_CONTEXT },
+        { "match mode", p->match, HF_MATCH_AUTO, HF_MATCH_GIVEN },
+        { "flow way", p->flow_way, HF_FLOW_TO_KEY, HF_FLOW_FROM_KEY },
         { "refine", p->refine, -1, 1 },
     };
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
@@ -78,7 +79,7 @@ static void fill_defaults(hf_session *s)
     if (p->device && strcmp(p->device, "auto") == 0)
         p->device = NULL;
     copy_name(s->device_name, sizeof(s->device_name), &p->device, "cpu");
-    p->match = first ? HF_MATCH_FIRST : HF_MATCH_CONTEXT;
+    p->match = p->match == HF_MATCH_AUTO ? HF_MATCH_CONTEXT : p->match;
     p->model.match = p->match;
     p->size = p->size ? p->size : DEFAULT_SIZE;
     p->refine = p->refine ? p->refine : 1;
@@ -114,7 +115,7 @@ static int open_parts(hf_session *s, hf_error *err)
         hf_post_free(&s->post);
     if (rc >= 0)
         rc = hf_backend_open(&s->backend, s->params.device, s->params.n_threads, err);
-    if (rc >= 0)
+    if (rc >= 0 && s->params.match != HF_MATCH_GIVEN)
         rc = hf_model_open(&s->model, s->backend, &s->params.model, err);
     if (rc >= 0)
         s->params.n_threads = s->backend->n_threads;
@@ -162,6 +163,7 @@ void hf_session_close(hf_session **session)
         return;
     hf_context_close(&s->context);
     hf_first_close(&s->first);
+    hf_outside_close(&s->outside);
     hf_refine_close(&s->refine);
     hf_guide_free(&s->guide);
     hf_post_free(&s->post);
@@ -229,7 +231,7 @@ static bool take_results(hf_session *s, int64_t n)
            (s->soft = hf_session_take(s, n * s->n_ids)) &&
            (!s->n_edits || (s->edit = hf_session_take(s, 4 * n))) &&
            (!s->post || (s->ids_before = hf_session_take(s, n))) &&
-           (s->params.match != HF_MATCH_FIRST || s->params.refine < 0 ||
+           (s->params.match == HF_MATCH_CONTEXT || s->params.refine < 0 ||
             ((s->bent = hf_session_take(s, 4 * n)) &&
              (s->blocks = hf_session_take(s, 4 * n_blocks(s))))) &&
            ((s->factor == 1 && s->enlarge == 1) || ((s->work_rgb = hf_session_take(s, 3 * work)) &&
@@ -281,6 +283,21 @@ static int prepare_first(hf_session *s, hf_error *err)
     return rc;
 }
 
+static hf_outside_params outside_params(const hf_session *s)
+{
+    return (hf_outside_params){ s->params.width, s->params.height, s->n_labels, s->params.flow_way };
+}
+
+static int prepare_given(hf_session *s, hf_error *err)
+{
+    hf_outside_params p = outside_params(s);
+    hf_refine_params r = refine_params(s);
+    int rc = hf_outside_open(&s->outside, s->backend, &p, err);
+    if (rc >= 0 && r.edges)
+        rc = hf_guide_new(&s->guide, p.width, p.height, r.radius_px, r.epsilon, err);
+    return rc;
+}
+
 static int prepare_context(hf_session *s, hf_error *err)
 {
     hf_context_params c = context_params(s);
@@ -304,7 +321,9 @@ int hf_session_prepare(hf_session *s, hf_error *err)
     if (!take_all(s))
         return hf_fail(err, HF_ENOMEM, "session: out of memory for %dx%d pixels with %d objects",
                        s->params.width, s->params.height, s->n_ids);
-    rc = s->params.match == HF_MATCH_FIRST ? prepare_first(s, err) : prepare_context(s, err);
+    rc = s->params.match == HF_MATCH_FIRST   ? prepare_first(s, err)
+         : s->params.match == HF_MATCH_GIVEN ? prepare_given(s, err)
+                                             : prepare_context(s, err);
     if (rc < 0)
         return rc;
     s->prepared = true;
@@ -320,11 +339,15 @@ static int64_t key_bytes(const hf_session *s, bool has_edit)
 /* What prepare opens beside the session's own memory. */
 static int64_t part_bytes(const hf_session *s)
 {
+    int64_t guide = s->params.refine > 0 ? hf_guide_bytes(s->params.width, s->params.height) : 0;
+    if (s->params.match == HF_MATCH_GIVEN) {
+        hf_outside_params p = outside_params(s);
+        return guide + hf_outside_bytes(&p);
+    }
     int64_t model = s->model->bytes ? s->model->bytes(s->model, s->work_width, s->work_height) : 0;
     if (s->params.match == HF_MATCH_FIRST) {
         hf_first_params p = first_params(s);
-        return model + hf_first_bytes(s->model, &p) +
-               (s->params.refine > 0 ? hf_guide_bytes(s->params.width, s->params.height) : 0);
+        return model + guide + hf_first_bytes(s->model, &p);
     }
     hf_context_params c = context_params(s);
     int h, w;

@@ -16,6 +16,7 @@
 #include "propagate/context.h"
 #include "propagate/first.h"
 #include "propagate/guide.h"
+#include "propagate/outside.h"
 #include "propagate/post.h"
 #include "propagate/refine.h"
 #include "src/hfprop.h"
@@ -65,9 +66,10 @@ struct hf_session {
     int             n_ids;                /* objects, L - 1 */
 
     hf_context      *context; /* or */
-    hf_first        *first;
+    hf_first        *first; /* or */
+    hf_outside      *outside;
     hf_refine       *refine;
-    hf_guide        *guide;       /* of match mode first, NULL: edges are left as they are */
+    hf_guide        *guide;       /* of the modes first and given, NULL: edges are left as they are */
     float           *bent;        /* [H,W] one label after the guided filter, with it only */
     float           *blocks;      /* [bh,bw] the same before it */
     hf_post         *post;        /* NULL: nothing asked */

@@ -41,7 +41,7 @@ static uint64_t hash_settings(const hf_session *s)
 {
     const hf_session_params *p = &s->params;
     const int numbers[] = { p->width, p->height, s->factor, s->enlarge, p->match, p->n_recent, p->k,
-                            p->radius_cells, s->n_keys, s->n_labels };
+                            p->radius_cells, s->n_keys, s->n_labels, p->flow_way };
     uint64_t h = hash(0xcbf29ce484222325u, numbers, sizeof(numbers));
     h = hash(h, &p->temperature, sizeof(p->temperature));
     uint64_t model = hf_model_params_hash(&p->model);

@@ -51,6 +51,22 @@ static int from_matches(hf_session *s, const uint8_t *rgb, int key, hf_error *er
     return HF_OK;
 }
 
+static int from_given(hf_session *s, const uint8_t *rgb, const hf_followed *f, hf_error *err)
+{
+    const hf_session_key *k = &s->keys[f->key];
+    hf_first_result r = { .soft = s->field.soft, .edit = s->field.painted, .xy = s->field.xy,
+                          .cover = s->field.cover };
+    int rc = hf_outside_render(s->outside, &r, k->labels, k->edit, f->flow, err);
+    if (rc < 0)
+        return rc;
+    if (s->guide)
+        hf_session_bend(s, rgb, k);
+    if (s->field.painted)
+        hf_warp_fade(s->field.painted, s->field.cover, n_pixels(s));
+    s->mean_similarity = r.mean_similarity;
+    return HF_OK;
+}
+
 static int from_cells(hf_session *s, const uint8_t *rgb, int key, const hf_cells *cells,
                       hf_error *err)
 {
@@ -84,7 +100,9 @@ static bool knows_objects(const hf_session *s, int key)
 
 static int field_of(hf_session *s, const uint8_t *rgb, const hf_followed *f, hf_error *err)
 {
-    int rc = s->first ? from_matches(s, rgb, f->key, err) : from_cells(s, rgb, f->key, f->cells, err);
+    int rc = s->first     ? from_matches(s, rgb, f->key, err)
+             : s->outside ? from_given(s, rgb, f, err)
+                          : from_cells(s, rgb, f->key, f->cells, err);
     if (rc >= 0 && !knows_objects(s, f->key))
         clear_labels(s);
     return rc;
@@ -175,6 +193,8 @@ static int check_followed(const hf_session *s, const hf_followed *followed, int 
                            f->key, (double)f->weight);
         if (s->context && !f->cells)
             return hf_fail(err, HF_EARG, "render: key %d was followed but has no cells", f->key);
+        if (s->outside && !f->flow)
+            return hf_fail(err, HF_EARG, "render: key %d has no field of displacements, which this mode wants", f->key);
     }
     return HF_OK;
 }

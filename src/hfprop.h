@@ -26,8 +26,15 @@
 typedef enum hf_match_mode {
     HF_MATCH_AUTO,    /* what scores higher for the model: context for classic */
     HF_MATCH_FIRST,   /* every frame against the drawn frame only, exact at full resolution */
-    HF_MATCH_CONTEXT  /* drawn frame + recent frames, k votes in a window */
+    HF_MATCH_CONTEXT, /* drawn frame + recent frames, k votes in a window */
+    HF_MATCH_GIVEN    /* nothing is matched: a field of displacements comes with every frame, see hf_followed */
 } hf_match_mode;
+
+/* What the fields of HF_MATCH_GIVEN say. */
+typedef enum hf_flow_way {
+    HF_FLOW_TO_KEY,  /* for every pixel of the frame: how far away in the key it came from */
+    HF_FLOW_FROM_KEY /* for every pixel of the key: how far away in the frame it went */
+} hf_flow_way;
 
 typedef enum hf_precision {
     HF_PRECISION_AUTO, /* the fastest that the device has in hardware and that keeps the results: f32 on a
@@ -111,6 +118,7 @@ typedef struct hf_session_params {
     float         feather_px;    /* soften the matte's edge by a Gaussian of this sigma */
     int           despeckle_px;  /* drop specks of fewer pixels */
     int           fill_holes_px; /* fill enclosed holes of fewer pixels */
+    hf_flow_way   flow_way;      /* given: of all fields; the model is not opened */
 } hf_session_params;
 
 #define HF_SESSION_DEFAULTS { .match = HF_MATCH_AUTO }
@@ -163,15 +171,18 @@ int hf_session_add_key(hf_session *session, const hf_key *key, hf_error *err);
 /* Start to follow key number `key`: the next track is the frame beside it, on either side. */
 int hf_session_follow(hf_session *session, int key, hf_error *err);
 
-/* Follow into the next frame away from the key. cells may be NULL. Does nothing in HF_MATCH_FIRST mode. */
+/* Follow into the next frame away from the key. cells may be NULL. Does nothing in the modes
+ * HF_MATCH_FIRST and HF_MATCH_GIVEN. */
 int hf_session_track(hf_session *session, hf_cells *cells, const uint8_t *rgb, hf_error *err);
 
 /* Bring one frame to pixels from n followed keys, blended by weight (nearer key, more weight).
- * In HF_MATCH_FIRST mode `cells` is NULL: the frame is matched with the key here. */
+ * In HF_MATCH_FIRST mode `cells` is NULL: the frame is matched with the key here. In HF_MATCH_GIVEN mode `flow` holds
+ * the match instead. */
 typedef struct hf_followed {
     int             key;
     const hf_cells *cells;
     float           weight; /* > 0 */
+    const float    *flow;   /* [H,W,2] displacements x, y between frame and key in pixels; NaN: none */
 } hf_followed;
 int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb,
                       const hf_followed *followed, int n, hf_error *err);
@@ -181,10 +192,10 @@ int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb
  * the other key instead to have them. */
 int hf_session_render_key(hf_session *session, hf_result *result, int key, hf_error *err);
 
-/* track and render in one: the usual loop with one key. */
+/* track and render in one: the usual loop with one key. Not in HF_MATCH_GIVEN mode (HF_EARG). */
 int hf_session_step(hf_session *session, hf_result *result, const uint8_t *rgb, hf_error *err);
 
-/* 1 if the session needs cells from track (context), 0 if render does all (first). */
+/* 1 if the session needs cells from track (context), 0 if render does all (first, given). */
 int hf_session_needs_tracking(const hf_session *session);
 
 int  hf_session_cells_new(hf_session *session, hf_cells **out, hf_error *err);

@@ -6,7 +6,14 @@
 #include <unistd.h>
 
 #include "src/bench.h"
+#include "src/cli/cmd_batch.h"
+#include "src/cli/cmd_davis.h"
 #include "src/cli/cmd_eval.h"
+#include "src/cli/cmd_models.h"
+#include "src/cli/cmd_features.h"
+#include "src/cli/cmd_match.h"
+#include "src/cli/cmd_pck.h"
+#include "src/cli/cmd_warp.h"
 #include "src/cli/doctor.h"
 #include "src/hfprop.h"
 #include "src/cli/options.h"
@@ -82,6 +89,13 @@ static const struct {
     { HF_VERB_DOCTOR, doctor },
     { HF_VERB_BENCH, bench },
     { HF_VERB_EVAL, hf_eval_main },
+    { HF_VERB_MODELS, hf_models_main },
+    { HF_VERB_FEATURES, hf_features_main },
+    { HF_VERB_MATCH, hf_match_main },
+    { HF_VERB_WARP, hf_warp_main },
+    { HF_VERB_PCK, hf_pck_main },
+    { HF_VERB_DAVIS, hf_davis_main },
+    { HF_VERB_BATCH, hf_batch_main },
 };
 
 int main(int argc, char **argv)

@@ -14,13 +14,15 @@ struct hf_model {
     hf_backend *backend;
     int         stride_px;  /* pixels per cell, both ways; 0: a grid of its own, see `grid` */
     int         n_channels; /* D */
+    int         n_layers;   /* that hf_model_params.layer may ask for; 0: none */
 
     /* Cells for pictures of this size. NULL: h = ceil(height / stride), w = ceil(width / stride), cell (y,x)
      * over pixels [y*s, y*s+s) x [x*s, x*s+s). A model with a grid of its own divides the picture into
      * h x w equal cells of any size (a network that squeezes every picture into 512 x 512, say). */
     void (*grid)(const hf_model *m, int width, int height, int *h, int *w);
 
-    /* Scratch and constants for pictures of this size, once, before the first extract. */
+    /* Scratch and constants for pictures of this size, before the first extract; again for another size.
+     * What adapt has learned stays. */
     int (*prepare)(hf_model *m, int width, int height, hf_error *err);
 
     /* Learn what the model wants to know of the drawn frame (whitening, say);

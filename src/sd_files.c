@@ -13,6 +13,7 @@
 #include "src/sd_names.h"
 
 #define PREFIX_SIZE 64
+#define OPEN_CLIP_USED 23        /* layers of its text encoder that SD 2.x reads */
 #define STEP_OF_2_0_BASE 875000 /* global_step in the .ckpt of SD 2.0-base; 2.0 (768, v) has another */
 
 /* What is behind the struct that callers see. */
@@ -298,9 +299,11 @@ static int read_text(hf_sd_files *f, hf_error *err)
 
     if ((rc = hf_clip_text_config_infer(&f->text, f->part[HF_SD_TEXT].weights, err)) < 0)
         return rc;
-    /* The U-Net was trained on the layer before the last, which files of diffusers leave out and LDM's have. */
-    if (own->names[HF_SD_TEXT].naming == HF_SD_NAMES_OPEN_CLIP && f->text.n_layers > 1) {
-        f->text.n_layers--;
+    /* The U-Net was trained on the layer before the last. Published files of LDM have the last one too; those that
+     * were converted from diffusers have 23 of the 24. */
+    if (own->names[HF_SD_TEXT].naming == HF_SD_NAMES_OPEN_CLIP) {
+        if (f->text.n_layers > 1 && f->text.n_layers != OPEN_CLIP_USED)
+            f->text.n_layers--;
         f->text.activation = HF_ACT_GELU_ERF;
     }
     if ((rc = config_path(path, f, "text_encoder", "config.json", err)) < 0 ||

@@ -62,7 +62,7 @@ typedef struct hf_sd_files {
 
 /*
  * Open and check what can be told without reading the arrays: that every part asked for is there, that its layout is
- * known, that the model is SD 1.x or 2.x. Names and shapes are checked when a network asks (sd_arrays.h lists them).
+ * known, that the model is SD 1.x or 2.x. Names and shapes are checked when a network asks (net_arrays.h lists them).
  * HF_EMODEL: a part is missing (the text says what was looked for and where, and what to do), a config or a shape
  * makes no sense, another kind of model (SDXL, inpainting, ...), another noise schedule. HF_EIO, HF_EFORMAT, HF_EUNSUPPORTED, HF_ENOMEM:
  * as hf_tensor_file_open.

@@ -8,7 +8,7 @@
 #   src        -> src; src/weights.c -> io/tensor_file.h too
 #   src/cli    -> everything, and so do the files of src that put the parts together
 #   samples    -> anything (the programs on hfprop.h alone are checked by their own build)
-# Includes of our own are written from the root, so that the arrow is visible in the line.
+# Includes of our own are written from the root, so that the arrow is visible in the line; NAME.inc is made from NAME.
 set -u
 cd "$1" || exit 1
 n_files=0 n_bad=0
@@ -47,7 +47,7 @@ for file in src/*.[ch] src/cli/*.[ch] src/net/*.[ch] io/*.[ch] propagate/*.[ch] 
     for header in $(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file"); do
         if ! allowed "$file" "$header"; then
             bad "$file" "$header" "that arrow is not allowed"
-        elif [ "$header" != hf_config.h ] && [ "$file" != src/hfprop.h ] && [ ! -f "$header" ]; then
+        elif [ "$header" != hf_config.h ] && [ "$file" != src/hfprop.h ] && [ ! -f "${header%.inc}" ]; then
             bad "$file" "$header" "not a path from the root"
         fi
     done

@@ -107,3 +107,30 @@ Test(classic, a_picture_without_pixels_is_refused)
     hf_model_close(&m);
     hf_backend_close(&be);
 }
+
+Test(classic, what_was_learned_stays_when_the_size_changes_and_changes_back)
+{
+    static uint8_t rgb[W * H * 3];
+    hf_backend *be;
+    hf_model *m;
+    float *features[2];
+    hf_tensor picture = hf_tensor_view(rgb, HF_U8, 3, H, W, 3);
+
+    paint(rgb, 1);
+    cr_assert_eq(hf_backend_open(&be, "cpu", 1, NULL), HF_OK);
+    cr_assert_eq(hf_model_open(&m, be, &(hf_model_params){ .name = "classic" }, NULL), HF_OK);
+    cr_assert_eq(m->prepare(m, W, H, NULL), HF_OK);
+    cr_assert_eq(m->adapt(m, &picture, NULL), HF_OK);
+    for (int i = 0; i < 2; i++) {
+        features[i] = malloc(sizeof(float) * h * w * m->n_channels);
+        hf_tensor f = hf_tensor_view(features[i], HF_F32, 3, h, w, m->n_channels);
+        cr_assert_eq(m->extract(m, &f, &picture, NULL), HF_OK);
+        cr_assert_eq(m->prepare(m, i ? W : W / 2, i ? H : H * 2, NULL), HF_OK);
+        cr_assert_eq(m->prepare(m, W, H, NULL), HF_OK);
+    }
+    cr_assert_eq(memcmp(features[0], features[1], sizeof(float) * h * w * m->n_channels), 0);
+    free(features[0]);
+    free(features[1]);
+    hf_model_close(&m);
+    hf_backend_close(&be);
+}

@@ -193,7 +193,7 @@ Test(session, two_keys_are_blended_from_both_sides)
         if (!hf_session_needs_tracking(s))
             must(hf_session_follow(s, 0, &err), &err);
         for (int t = 1; t < 6; t++) {
-            hf_followed f[2] = { { 0, forward[t], (float)(6 - t) }, { 1, backward[t], (float)t } };
+            hf_followed f[2] = { { 0, forward[t], (float)(6 - t), NULL }, { 1, backward[t], (float)t, NULL } };
             paint_scene(moved, 2 * t, 0);
             must(hf_session_render(s, &r, moved, f, 2, &err), &err);
             memset(want, 0, sizeof(want));
@@ -231,7 +231,7 @@ Test(session, a_mask_key_and_an_edit_key_keep_out_of_each_others_way)
                 must(hf_session_track(s, cells[k], rgb, &err), &err);
             }
         }
-        hf_followed f[2] = { { 0, cells[0], 1 }, { 1, cells[1], 1 } };
+        hf_followed f[2] = { { 0, cells[0], 1, NULL }, { 1, cells[1], 1, NULL } };
         must(hf_session_render(s, &r, rgb, f, 2, &err), &err);
         cr_assert_eq(memcmp(r.ids, ids, N), 0);
         cr_assert_eq(memcmp(r.edit, edit, 4 * N), 0);
@@ -474,7 +474,7 @@ Test(session, calls_in_a_wrong_order_and_bad_keys_are_refused)
     cr_assert_str_eq(err.text, "follow: key 1, want 0..0");
     must(hf_session_follow(s, 0, &err), &err);
     cr_assert_eq(hf_session_add_key(s, &(hf_key){ 5, rgb, ids, NULL }, &err), HF_EARG);
-    hf_followed f = { 0, NULL, 1.0f };
+    hf_followed f = { 0, NULL, 1.0f, NULL };
     cr_assert_eq(hf_session_render(s, &r, rgb, &f, 1, &err), HF_EARG);
     cr_assert_str_eq(err.text, "render: key 0 was followed but has no cells");
     cr_assert_eq(hf_session_render(s, &r, rgb, &f, 0, &err), HF_EARG);

@@ -165,6 +165,22 @@ Test(video_in, rgb_uses_the_tagged_matrix_and_range)
     check_rgb("d.mkv", &(clip){ .format = AV_PIX_FMT_YUV444P }, 0, 66, 0);
 }
 
+/* swscale left the last columns of such frames as they were: six of DAVIS's 854. */
+Test(video_in, every_column_of_a_width_that_is_no_multiple_of_8_is_written)
+{
+    hf_video_in *in = open_or_fail(make_clip("w.mkv", &(clip){ .format = AV_PIX_FMT_YUV420P, .width = 54, .height = 40, .n = 1 }), NULL);
+    hf_frame *one = new_frame(in);
+    hf_error err = { 0 };
+    memset(one->rgb, 0, 3 * 54 * 40);
+    cr_assert_eq(hf_video_in_read(one, in, &err), HF_OK, "%s", err.text);
+    for (int x = 46; x < 54; x++) { /* no colour of the pattern is near black */
+        const uint8_t *p = one->rgb + 3 * (20 * 54 + x);
+        cr_expect(p[0] + p[1] + p[2] > 60, "column %d: %d %d %d", x, p[0], p[1], p[2]);
+    }
+    hf_frame_free(&one);
+    hf_video_in_close(&in);
+}
+
 Test(video_in, interlaced_frames_are_deinterlaced_one_for_one)
 {
     const char *path = make_clip("i.mkv", &(clip){ .interlaced = 1, .codec = "mpeg2video" });
@@ -410,6 +426,29 @@ Test(video_in, rgb_of_any_width_stays_inside_its_buffer)
         hf_video_in *in = open_or_fail(make_clip("w.mkv", &(clip){ .n = 1, .width = w, .height = 8 }), NULL);
         hf_frame *frame = new_frame(in);
         cr_assert_eq(hf_video_in_read(frame, in, NULL), HF_OK);
+        hf_frame_free(&frame);
+        hf_video_in_close(&in);
+    }
+}
+
+/* The fast conversion leaves out the last columns of rows that have no room for its whole vectors. The
+ * brightness of every pixel must be that of the pattern; 12 of 255 for its rounding. */
+Test(video_in, rgb_has_every_column_of_any_width)
+{
+    static const enum AVPixelFormat formats[] = { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUV422P, AV_PIX_FMT_YUV444P };
+    for (int i = 0; i < 3; i++)
+    for (int w = 2; w < 70; w += 2) {
+        hf_video_in *in = open_or_fail(make_clip("w.mkv", &(clip){ .format = formats[i], .n = 1, .width = w, .height = 8 }), NULL);
+        hf_frame *frame = new_frame(in);
+        memset(frame->rgb, 0, (size_t)w * 8 * 3);
+        cr_assert_eq(hf_video_in_read(frame, in, NULL), HF_OK);
+        for (int y = 0; y < 8; y++)
+        for (int x = 0; x < w; x++) {
+            const uint8_t *p = frame->rgb + 3 * (y * w + x);
+            double luma = 16 + (65.481 * p[0] + 128.553 * p[1] + 24.966 * p[2]) / 255;
+            cr_assert_float_eq(luma, pattern(x, y, 0, 0), 12, "%s, width %d, pixel %d, %d: luma %.0f, want %d",
+                               av_get_pix_fmt_name(formats[i]), w, x, y, luma, pattern(x, y, 0, 0));
+        }
         hf_frame_free(&frame);
         hf_video_in_close(&in);
     }

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VOID_ID 255
-
 /* Note which ids occur. Masks are long runs of one id: eight pixels that repeat the eight
  * before them need no look, which leaves few. */
 static void find_ids(bool any[256], const uint8_t *ids, size_t n)
@@ -28,16 +26,21 @@ static void find_ids(bool any[256], const uint8_t *ids, size_t n)
         any[ids[i]] = true;
 }
 
+void hf_eval_id_map(uint8_t map[256], const hf_eval_params *params, bool is_truth)
+{
+    for (int i = 0; i < 256; i++)
+        map[i] = params->single_object ? i != 0 : (uint8_t)i;
+    if (is_truth && params->void_means != HF_EVAL_VOID_OBJECT)
+        map[HF_EVAL_VOID_ID] = 0;
+}
+
 /* Replace ids in place as the protocol says and note those that are left. */
 static void map_ids(const hf_eval_job *job, uint8_t *ids, size_t n, bool is_truth, bool seen[256])
 {
     uint8_t map[256];
     bool any[256], changes = false;
 
-    for (int i = 0; i < 256; i++)
-        map[i] = job->params.single_object ? i != 0 : (uint8_t)i;
-    if (is_truth && job->params.void_means != HF_EVAL_VOID_OBJECT)
-        map[VOID_ID] = 0;
+    hf_eval_id_map(map, &job->params, is_truth);
     find_ids(any, ids, n);
     memset(seen, 0, 256 * sizeof(*seen));
     for (int i = 0; i < 256; i++) {
@@ -67,7 +70,7 @@ int hf_eval_count_objects(const hf_eval_job *job, int sequence, int *n_objects, 
     if ((rc = hf_davis_read(&truth, s->folder, s->stems[0], job->params.single_object, err)) < 0)
         return rc;
     size_t n = (size_t)truth->width * (size_t)truth->height;
-    bool has_void = memchr(truth->pixels, VOID_ID, n) != NULL;
+    bool has_void = memchr(truth->pixels, HF_EVAL_VOID_ID, n) != NULL;
     map_ids(job, truth->pixels, n, true, seen);
     hf_png_free(&truth);
     *n_objects = largest_id(seen);
@@ -150,7 +153,7 @@ static int score_pair(hf_eval_worker *w, hf_eval_record *frame, hf_png *truth, h
     if (job->params.void_means == HF_EVAL_VOID_EXCLUDE) {
         const uint8_t *ids = truth->pixels;
         for (size_t i = 0; i < n; i++)
-            w->ignore[i] = ids[i] == VOID_ID;
+            w->ignore[i] = ids[i] == HF_EVAL_VOID_ID;
         ignore = w->ignore;
     }
     map_ids(job, truth->pixels, n, true, frame->in_truth);

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include "src/cli/evaluate.h"
 
+#define HF_EVAL_VOID_ID 255
+
 /* What is the same for all frames; borrowed. */
 typedef struct hf_eval_job {
     const hf_davis *davis;
@@ -29,6 +31,9 @@ typedef struct hf_eval_worker {
     int                width, height; /* of eval and ignore */
     uint8_t           *ignore;        /* [H,W] */
 } hf_eval_worker;
+
+/* What each id of an annotation (is_truth) or a result counts as; params->void_means is not AUTO. */
+void hf_eval_id_map(uint8_t map[256], const hf_eval_params *params, bool is_truth);
 
 /* FIRST: objects are 1..n, n the largest id of the first annotation. HF_EFORMAT if it has none. */
 int hf_eval_count_objects(const hf_eval_job *job, int sequence, int *n_objects, hf_error *err);

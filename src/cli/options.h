@@ -22,6 +22,13 @@ typedef enum hf_verb {
     HF_VERB_DOCTOR = 1 << 1,
     HF_VERB_BENCH = 1 << 2,
     HF_VERB_EVAL = 1 << 3,
+    HF_VERB_MODELS = 1 << 4,
+    HF_VERB_MATCH = 1 << 7,
+    HF_VERB_WARP = 1 << 8,
+    HF_VERB_PCK = 1 << 9,
+    HF_VERB_FEATURES = 1 << 10,
+    HF_VERB_DAVIS = 1 << 5,
+    HF_VERB_BATCH = 1 << 6,
     HF_VERB_ALL = ~0
 } hf_verb;
 
@@ -77,6 +84,8 @@ typedef struct hf_options {
     const char *input; /* the first of inputs, or NULL */
     const char *inputs[HF_MAX_INPUTS];
     int         n_inputs;
+    int         argc; /* the whole command line, for what tells of it */
+    char      **argv;
     int         rest; /* HF_VERB_BENCH: index in argv of its own first argument */
 
     int64_t from, to; /* frames, both included; to = -1: to the end */
@@ -106,6 +115,8 @@ typedef struct hf_options {
     int         seed, timestep, up_block, n_ensemble;
     int         size;
     int         match; /* hf_match_mode */
+    const char *flow;  /* folder of fields; NULL: matches are found here */
+    int         flow_way; /* hf_flow_way */
     int         n_recent, k, radius_cells;
     double      temperature;
     int         refine; /* hf_auto_switch */
@@ -121,15 +132,39 @@ typedef struct hf_options {
     int         crf; /* -1: the codec's own */
     int         overwrite;
     int         resume, dry_run;
+    const char *sidecar;
 
     int n_threads;
 
-    /* hfprop eval; input is the folder of results, out the folder of the files. */
+    /* hfprop davis and batch: many runs. input is the tree, the list or the folder, out the folder of results. */
+    int         n_jobs;
+    const char *memory, *shard, *archive, *name_out; /* "4G", "k/n" */
+    int         score_only;
+
+    /* hfprop eval and davis; of eval, input is the folder of results, out the folder of the files. */
     const char *davis, *split, *resolution, *sequences;
     int         year;            /* 0: auto, 1: 2016, 2: 2017 */
     int         objects;         /* hf_eval_objects */
     int         void_means;      /* hf_eval_void */
     int         single_object, keep_first_last;
+    const char *report;          /* path of the HTML page, or NULL */
+
+    /* hfprop match, warp, pck: describe.h, correspond.h, pck.h. */
+    const char *mask_a, *mask_b, *features_dir;
+    int         squeeze;
+    const char *points, *field; /* match */
+    int         select;         /* hf_select_how */
+    int         n_select, by_pixels;
+    double      apart_cells;
+    int         warp_splat, warp_colormap, warp_over, panel; /* warp */
+    const char *images, *alphas, *key_split, *pairs_path, *layers, *at_steps; /* pck */
+    int         base; /* 0 both, else 1 + hf_pck_base */
+    int         box;  /* 0 auto, else 1 + hf_pck_box */
+    int         strictly, eval_size, max_pairs, both_ways;
+
+    /* hfprop features */
+    const char *pca;
+    int         per_layer, as_safetensors;
 
     int         json;
     const char *log_path;
@@ -194,6 +229,9 @@ extern const hf_verb_row   hf_verb_table[];
  * found, what is allowed and, for a misspelt option, the nearest one.
  */
 int hf_options_parse(hf_options *options, int argc, char **argv, hf_error *err);
+
+/* What an empty command line of this verb gives. */
+void hf_options_init(hf_options *options, hf_verb verb);
 
 /* The current value of one row as text ("" where nothing is set). buffer of at least 64 bytes;
  * HF_OPT_TEXT returns the text itself. Not for HF_OPT_KEYED. */

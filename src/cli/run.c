@@ -269,7 +269,10 @@ static int open_run(hf_run *run, hf_error *err)
     if ((rc = read_drawings(run, err)) < 0 || (rc = open_session(run, err)) < 0)
         return rc;
     run->stage = HF_STAGE_INPUT;
-    return add_keys(run, err);
+    if ((rc = add_keys(run, err)) < 0)
+        return rc;
+    run->stage = HF_STAGE_USAGE;
+    return hf_run_check_flow(run, err);
 }
 
 static void close_run(hf_run *run)

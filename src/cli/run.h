@@ -2,6 +2,7 @@
  *
  * run.c        opens and checks everything, then finishes: reading starts here
  * run_read.c   the decoding thread: frames in the order of the plan
+ * run_flow.c   --flow: fields from files
  * run_loop.c   computing (the calling thread) and the encoding thread
  * run_tell.c   plan, sidecar and summary for people and programs
  *
@@ -67,6 +68,7 @@ typedef struct hf_run {
     /* Results of the pipeline. */
     int64_t  n_written;
     int64_t  n_steps;      /* frames written and frames followed backward */
+    int      is_flow_broken; /* the run failed over a field of --flow */
     int      is_interrupted, is_state_good; /* good: the session has followed up to the last frame written */
     double   seconds;
     int64_t  last_area_px[HF_MAX_LABELS];
@@ -95,6 +97,17 @@ void *hf_run_read_thread(void *reader);
 
 /* Everything between open and finish: three threads, until the end, a failure or Ctrl-C. */
 int hf_run_loop(hf_run *run, hf_error *err);
+
+/* ---- run_flow.c ---- */
+
+/* HF_EARG: --flow names no folder, or with several key frames has none for one of them. Nothing without --flow. */
+int hf_run_check_flow(const hf_run *run, hf_error *err);
+
+/*
+ * Fill flow f32 [H,W,2] with the field between a frame and key number `key`. Errors of hf_flow_find and hf_flow_read;
+ * run->is_flow_broken is set with them, for the exit code.
+ */
+int hf_run_read_flow(hf_run *run, float *flow, int key, const hf_frame *frame, hf_error *err);
 
 /* ---- run_tell.c ---- */
 

@@ -19,6 +19,7 @@ typedef struct follower {
     FILE     *spool;        /* cells of the backward pass, the frame beside the key first */
     int64_t   record_bytes; /* of one frame in the spool */
     hf_cells *left, *right; /* NULL if the session needs no tracking */
+    float    *flow[2];      /* [H,W,2] to the left and right key; NULL without --flow */
     int       segment;      /* that is being rendered; -1 before the first frame */
     int       back_segment; /* that is being followed backward */
 } follower;
@@ -94,6 +95,33 @@ static int enter_segment(follower *f, int i, hf_error *err)
     return HF_OK;
 }
 
+/* What the frame is rendered from: one key, or the two on either side; *n of them. */
+static int gather(hf_followed followed[2], int *n, follower *f, const hf_segment *segment, const hf_frame *frame,
+                  hf_error *err)
+{
+    hf_run *run = f->run;
+    int both = segment->left >= 0 && segment->right >= 0, rc;
+    float left_weight = both ? hf_plan_left_weight(segment, frame->index) : 1;
+
+    *n = 0;
+    if (segment->left >= 0) {
+        if (f->left && (rc = hf_session_track(run->session, f->left, frame->rgb, err)) < 0)
+            return rc;
+        run->is_state_good = f->left != NULL;
+        followed[(*n)++] = (hf_followed){ segment->left, f->left, left_weight, f->flow[0] };
+    }
+    if (segment->right >= 0) {
+        if (f->right && (rc = read_cells(f, segment, frame->index, err)) < 0)
+            return rc;
+        followed[(*n)++] = (hf_followed){ segment->right, f->right, both ? 1 - left_weight : 1, f->flow[1] };
+    }
+    if (segment->left >= 0 && f->flow[0] && (rc = hf_run_read_flow(run, f->flow[0], segment->left, frame, err)) < 0)
+        return rc;
+    if (segment->right >= 0 && f->flow[1] && (rc = hf_run_read_flow(run, f->flow[1], segment->right, frame, err)) < 0)
+        return rc;
+    return HF_OK;
+}
+
 static int render(follower *f, hf_job *job, hf_error *err)
 {
     hf_run *run = f->run;
@@ -110,18 +138,8 @@ static int render(follower *f, hf_job *job, hf_error *err)
         hf_outputs_compose(run->outputs, job, &result);
         return HF_OK;
     }
-    float left_weight = segment->left >= 0 && segment->right >= 0 ? hf_plan_left_weight(segment, job->frame->index) : 1;
-    if (segment->left >= 0) {
-        if (f->left && (rc = hf_session_track(run->session, f->left, job->frame->rgb, err)) < 0)
-            return rc;
-        run->is_state_good = f->left != NULL;
-        followed[n++] = (hf_followed){ segment->left, f->left, left_weight };
-    }
-    if (segment->right >= 0) {
-        if (f->right && (rc = read_cells(f, segment, job->frame->index, err)) < 0)
-            return rc;
-        followed[n++] = (hf_followed){ segment->right, f->right, segment->left >= 0 ? 1 - left_weight : 1 };
-    }
+    if ((rc = gather(followed, &n, f, segment, job->frame, err)) < 0)
+        return rc;
     if (n && (rc = hf_session_render(run->session, &result, job->frame->rgb, followed, n, err)) < 0)
         return rc;
     hf_outputs_compose(run->outputs, job, n ? &result : NULL);
@@ -158,6 +176,11 @@ static int compute(hf_run *run, hf_error *err)
         ((rc = hf_session_cells_new(run->session, &f.left, err)) < 0 ||
          (rc = hf_session_cells_new(run->session, &f.right, err)) < 0))
         goto end;
+    for (int i = 0; run->options->flow && i < 2; i++)
+        if (!(f.flow[i] = malloc(2 * sizeof(float) * (size_t)run->info->width * (size_t)run->info->height))) {
+            rc = hf_fail(err, HF_ENOMEM, "--flow: out of memory");
+            goto end;
+        }
     while ((rc = hf_queue_pop(run->decoded, &item)) == HF_OK) {
         if ((rc = compute_job(&f, item, err)) < 0)
             break;
@@ -174,6 +197,8 @@ static int compute(hf_run *run, hf_error *err)
 end:
     hf_cells_free(&f.left);
     hf_cells_free(&f.right);
+    free(f.flow[0]);
+    free(f.flow[1]);
     if (f.spool)
         fclose(f.spool);
     return rc;
@@ -246,6 +271,8 @@ static int join_threads(hf_run *run, pthread_t read_id, hf_reader *reader, pthre
         run->stage = HF_STAGE_OUTPUT;
         return hf_fail(err, w->err.status, "%s", w->err.text);
     }
+    if (run->is_flow_broken)
+        run->stage = HF_STAGE_INPUT;
     if (rc < 0)
         return rc;
     if (reader->rc < 0 && reader->rc != HF_EINTERRUPTED) {

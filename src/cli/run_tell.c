@@ -8,6 +8,11 @@
 
 #define COVER_LOW 0.2f /* mean cover under which a result deserves a look */
 
+static const char *match_name(hf_match_mode mode)
+{
+    return mode == HF_MATCH_GIVEN ? "given" : mode == HF_MATCH_FIRST ? "first" : "context";
+}
+
 static json_t *input_json(const hf_run *run)
 {
     const hf_video_info *i = run->info;
@@ -52,7 +57,7 @@ static json_t *session_json(const hf_run *run)
     hf_session_settings(run->session, &p);
     return json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:f, s:b}", "model", p.model.name ? p.model.name : "", "device",
                      p.device ? p.device : "", "threads", p.n_threads, "size", p.size, "match",
-                     p.match == HF_MATCH_FIRST ? "first" : "context", "recent", p.n_recent, "k", p.k, "radius",
+                     match_name(p.match), "recent", p.n_recent, "k", p.k, "radius",
                      p.radius_cells, "temperature", (double)p.temperature, "refine", p.refine > 0);
 }
 
@@ -243,8 +248,11 @@ void hf_run_print_plan(hf_run *run, FILE *out)
 
     hf_session_settings(run->session, &p);
     print_input(run, out);
-    fprintf(out, "model    %s on %s, match %s, features at a shorter side of %d\n", p.model.name, p.device,
-            p.match == HF_MATCH_FIRST ? "first" : "context", p.size);
+    if (p.match == HF_MATCH_GIVEN)
+        fprintf(out, "model    none: matches come from %s\n", run->options->flow);
+    else
+        fprintf(out, "model    %s on %s, match %s, features at a shorter side of %d\n", p.model.name, p.device,
+                match_name(p.match), p.size);
     print_passes(run, out);
     print_outputs(run, out);
     fprintf(out, "memory   about %.0f MB for the session, %.0f MB for frames in work", (double)session / 1e6,

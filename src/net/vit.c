@@ -70,7 +70,7 @@ static int dimension(int64_t *size, const hf_weights *w, const char *name, int n
     return HF_OK;
 }
 
-static int read_sizes(hf_vit_sizes *s, const hf_weights *w, const hf_vit_params *params, hf_error *err)
+int hf_vit_sizes_read(hf_vit_sizes *s, const hf_weights *w, const hf_vit_params *params, hf_error *err)
 {
     int64_t width = 0, patch = 0, positions = 0, hidden = 0, registers = 0;
     int rc;
@@ -157,7 +157,7 @@ int hf_vit_new(hf_vit **out, hf_backend *be, const hf_weights *weights, const hf
         goto end;
     }
     v->backend = be;
-    if ((rc = read_sizes(&v->sizes, weights, params, err)) < 0)
+    if ((rc = hf_vit_sizes_read(&v->sizes, weights, params, err)) < 0)
         goto end;
     if (!(v->blocks = calloc((size_t)v->sizes.depth, sizeof(*v->blocks)))) {
         rc = hf_fail(err, HF_ENOMEM, "vision transformer: out of memory");

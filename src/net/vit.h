@@ -36,6 +36,9 @@ typedef struct hf_vit_sizes {
     bool swiglu, layer_scale;
 } hf_vit_sizes;
 
+/* Sizes from the shapes alone, without loading. HF_EMODEL, HF_EARG: as hf_vit_new. */
+int hf_vit_sizes_read(hf_vit_sizes *sizes, const hf_weights *weights, const hf_vit_params *params, hf_error *err);
+
 typedef struct hf_vit hf_vit;
 
 /* weights under the canonical names of vit_names.h; not needed after return. HF_EMODEL: missing arrays, shapes that do

@@ -368,6 +368,69 @@ def names(seed):
         }
         for variant, arrays in variants.items():
             write(f"vit_names_{kind}_{variant}.safetensors", {**f16(arrays), **result}, num_attention_heads=c.heads)
+        if kind == "dino":
+            checkpoint = {"student": {"module.backbone." + k: v.half() for k, v in other.items()},
+                          "teacher": {"backbone." + k: v.half() for k, v in w.items()}, "epoch": 100,
+                          "num_attention_heads": c.heads, "args": argparse.Namespace(arch="vit_tiny", patch_size=c.patch)}
+            torch.save(checkpoint, os.path.join(HERE, "vit_names_dino.pth"))
+            model(c, w)
+
+
+def aggregation(width, depth, D, g):
+    """An aggregation network over `depth` layers at one step, as archs/aggregation_network.py of Diffusion Hyperfeatures
+    names it."""
+    w = {"mixing_weights": torch.randn(depth, generator=g, dtype=torch.float64)}
+    for layer in range(depth):
+        shapes = {"conv1": (D // 4, width, 1), "conv2": (D // 4, D // 4, 3), "conv3": (D, D // 4, 1), "shortcut": (D, width, 1)}
+        for name, (n_out, n_in, k) in shapes.items():
+            b = f"bottleneck_layers.{layer}.0.{name}."
+            w[b + "weight"] = torch.randn(n_out, n_in, k, k, generator=g, dtype=torch.float64) / (n_in * k * k) ** 0.5
+            w[b + "norm.weight"] = 1 + 0.2 * torch.randn(n_out, generator=g, dtype=torch.float64)
+            w[b + "norm.bias"] = 0.2 * torch.randn(n_out, generator=g, dtype=torch.float64)
+    return {k: v.half().double() for k, v in w.items()}
+
+
+def aggregate(w, maps):
+    mixing = torch.softmax(w["mixing_weights"], 0)
+    total = 0
+    for layer, x in enumerate(maps):
+        def conv(y, name):
+            b = f"bottleneck_layers.{layer}.0.{name}."
+            y = F.conv2d(y, w[b + "weight"], padding=w[b + "weight"].shape[-1] // 2)
+            return F.group_norm(y, 32, w[b + "norm.weight"], w[b + "norm.bias"])
+
+        x = x.permute(2, 0, 1)[None]
+        y = conv(F.relu(conv(F.relu(conv(x, "conv1")), "conv2")), "conv3") + conv(x, "shortcut")
+        total = total + mixing[layer] * F.relu(y)
+    return total[0].permute(1, 2, 0)
+
+
+def model(c, w):
+    """What src/model_dino.c gives for a picture: continued at its edges, and descriptors of unit length."""
+    g = torch.Generator().manual_seed(21)
+    rgb = torch.randint(0, 256, (11, 14, 3), generator=g, dtype=torch.uint8)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]).double(), torch.tensor([0.229, 0.224, 0.225]).double()
+    net = aggregation(c.width, c.depth, 128, g)
+    out = {"rgb": rgb.numpy()}
+
+    def unit(x):
+        return x / x.norm(dim=-1, keepdim=True)
+
+    for stride in (c.patch, c.patch // 2):
+        h, wd = -(-rgb.shape[0] // stride), -(-rgb.shape[1] // stride)
+        margin = (c.patch - stride) // 2
+        H, W = (h - 1) * stride + c.patch, (wd - 1) * stride + c.patch
+        padded = np.pad(rgb.numpy(), ((margin, H - rgb.shape[0] - margin), (margin, W - rgb.shape[1] - margin), (0, 0)), "edge")
+        x = ((torch.from_numpy(padded).double() / 255 - mean) / std).permute(2, 0, 1)[None]
+        maps = run(c, w, x, stride)[0]
+        n = f"{stride}."
+        out[n + "last"] = unit(maps[c.depth, "token"])
+        out[n + "key"] = unit(maps[1, "key"])
+        out[n + "bins"] = unit(log_bin(maps[1, "key"], 2))
+        out[n + "all"] = unit(torch.cat([unit(maps[i + 1, "raw"]) for i in range(c.depth)], -1))
+        out[n + "aggregated"] = unit(aggregate(net, [maps[i + 1, "token"] for i in range(c.depth)]))
+    write("vit_model.safetensors", {k: v if k == "rgb" else v.numpy().astype(np.float32) for k, v in out.items()})
+    write("vit_aggregation.safetensors", f16(net))
 
 
 def bins(a):

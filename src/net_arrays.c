@@ -1,5 +1,5 @@
-/* sd_arrays.c - see sd_arrays.h. */
-#include "src/sd_arrays.h"
+/* net_arrays.c - see net_arrays.h. */
+#include "src/net_arrays.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -60,6 +60,16 @@ static void norm(walk *w, int64_t n, const char *format, ...)
     va_end(args);
     va_start(args, format);
     say(w, 1, &n, format, args, ".bias");
+    va_end(args);
+}
+
+/* An array that is no matrix, convolution or norm. */
+__attribute__((format(printf, 4, 5)))
+static void single(walk *w, int n_dims, const int64_t *shape, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(w, n_dims, shape, format, args, "");
     va_end(args);
 }
 
@@ -238,5 +248,39 @@ int hf_aggregation_visit_arrays(const hf_aggregation_file *f, hf_array_visit vis
         normed(&w, at, "conv2", f->n_middle, f->n_middle, 3);
         normed(&w, at, "conv3", D, f->n_middle, 1);
     }
+    return w.rc;
+}
+
+static void vit_block(walk *w, const hf_vit_sizes *s, int i)
+{
+    static const char *const parts[] = { "q", "k", "v", "proj" };
+    int64_t width = s->width;
+
+    norm(w, width, "blocks.%d.norm1", i);
+    for (int p = 0; p < 4; p++)
+        matrix(w, width, width, true, "blocks.%d.attn.%s", i, parts[p]);
+    if (s->layer_scale)
+        single(w, 1, &width, "blocks.%d.ls1.gamma", i);
+    norm(w, width, "blocks.%d.norm2", i);
+    matrix(w, s->hidden, width, true, "blocks.%d.mlp.%s", i, s->swiglu ? "w1" : "fc1");
+    if (s->swiglu)
+        matrix(w, s->hidden, width, true, "blocks.%d.mlp.w2", i);
+    matrix(w, width, s->hidden, true, "blocks.%d.mlp.%s", i, s->swiglu ? "w3" : "fc2");
+    if (s->layer_scale)
+        single(w, 1, &width, "blocks.%d.ls2.gamma", i);
+}
+
+int hf_vit_visit_arrays(const hf_vit_sizes *s, hf_array_visit visit, void *ctx)
+{
+    walk w = { visit, ctx, 0 };
+
+    single(&w, 3, (int64_t[]){ 1, 1, s->width }, "cls_token");
+    single(&w, 3, (int64_t[]){ 1, 1 + (int64_t)s->side * s->side, s->width }, "pos_embed");
+    if (s->n_registers)
+        single(&w, 3, (int64_t[]){ 1, s->n_registers, s->width }, "register_tokens");
+    conv(&w, s->width, 3, s->patch_px, true, "patch_embed.proj");
+    for (int i = 0; i < s->depth; i++)
+        vit_block(&w, s, i);
+    norm(&w, s->width, "norm");
     return w.rc;
 }

@@ -1,0 +1,81 @@
+# test_cli_sd.sh HFPROP - whole runs with models made of Stable Diffusion weights, on the tiny pipelines of golden/sd_tiny.
+#
+# Their weights are random, so nothing is said of quality: runs must end well, give the same masks in both
+# layouts of the same weights, and follow their settings.
+golden=$(cd "$(dirname "$0")/golden/sd_tiny" && pwd)
+. "$(dirname "$0")/cli_fixture.sh"
+export HF_HUB_CACHE="$dir/hub" HOME="$dir"
+
+video clip.mp4 4 -c:v libx264
+mask mask.png 0
+
+# $1: name of the run, the rest: options. Masks go to the folder of the name.
+run() {
+    name=$1
+    shift
+    if "$hfprop" clip.mp4 --mask mask.png --masks "$name" -o none -q -y "$@" >"$name.txt" 2>&1; then
+        if [ "$(ls "$name" | grep -c '\.png$')" = 4 ]; then pass; else fail "$name: $(ls "$name")"; fi
+    else
+        fail "$name: exit $?: $(head -c 1000 "$name.txt")"
+    fi
+}
+
+same() {
+    for i in 0 1 2 3; do cmp -s "$1/0000$i.png" "$2/0000$i.png" || { fail "$1 and $2 differ in frame $i"; return; }; done
+    pass
+}
+
+differ() {
+    for i in 1 2 3; do cmp -s "$1/0000$i.png" "$2/0000$i.png" || { pass; return; }; done
+    fail "$1 and $2 are the same"
+}
+
+refused() {
+    want=$1 text=$2
+    shift 2
+    "$hfprop" clip.mp4 --mask mask.png --masks none -o none -q -y "$@" >refused.txt 2>&1
+    code=$?
+    if [ $code = "$want" ] && grep -qF -e "$text" refused.txt; then pass; else fail "exit $code, want $want; $*: $(cat refused.txt)"; fi
+}
+
+# A path alone: sd15 or sd21 by the files, aggregation network beside them.
+run folder1 -m "$golden/sd1"
+run folder2 -m "$golden/sd2"
+differ folder1 folder2
+
+# The same weights in one file give the same masks. The heads of a tiny SD 1 are not in its file.
+cp "$golden/sd1.safetensors" one.safetensors
+printf 'num_heads: 2\n' >one.yaml
+run single1 -m one.safetensors --aggregation "$golden/sd1/aggregation_network.pt"
+run single2 -m "$golden/sd2.ckpt" --aggregation "$golden/sd2/aggregation_network_sdv2-1.pt"
+same folder1 single1
+same folder2 single2
+
+# Presets over the same weights.
+run onestep -m sd15-onestep --weights "$golden/sd1"
+run layer -m sd15-layer4 --weights "$golden/sd1"
+run concat -m sd15-concat --weights "$golden/sd1"
+run stop1 -m sd15-stop1 --weights "$golden/sd1"
+run first -m sd15-onestep --weights "$golden/sd1" --match first
+run dift -m dift-sd21 --weights "$golden/sd2" --ensemble 2
+run again -m dift-sd21 --weights "$golden/sd2" --ensemble 2
+same dift again
+run generation -m sd15-generation --weights "$golden/sd1"
+run prompt -m sd15-onestep --weights "$golden/sd1" --prompt 'a disc'
+run ref -m sd15-onestep --weights "$golden/sd1" --device ref --match first --square 64 --refine off
+
+# Settings stand in the sidecar.
+if grep -q '"model": *"sd15-stop1"' stop1/hfprop.json && grep -q '"prompt": *"a disc"' prompt/hfprop.json; then
+    pass
+else
+    fail "sidecar: $(head -c 600 prompt/hfprop.json)"
+fi
+
+# Refusals.
+refused 4 'model sd15: no weights given with --weights' -m sd15
+refused 4 'aggregation_network_one-step.pt is neither beside the weights' -m sd15-onestep --weights one.safetensors
+refused 2 'layer 13, want 1..12' -m sd15-layer4 --weights "$golden/sd1" --layer 13
+refused 4 'not a Stable Diffusion checkpoint' -m sd15 --weights "$golden/sd1/vae/diffusion_pytorch_model.fp16.safetensors"
+refused 4 'not an aggregation network' -m sd15 --weights "$golden/sd1" --aggregation "$golden/sd2/text_encoder/pytorch_model.bin"
+
+finish
