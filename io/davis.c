@@ -340,6 +340,24 @@ void hf_davis_close(hf_davis **davis)
     *davis = NULL;
 }
 
+int hf_davis_find_frames(char **out, const char *root, const char *resolution, const char *name, hf_error *err)
+{
+    const char *folder = resolution ? resolution : "480p";
+
+    for (int deep = 1; deep >= 0; deep--) {
+        if (asprintf(out, "%s/JPEGImages/%s%s%s", root, deep ? folder : "", deep ? "/" : "", name) < 0) {
+            *out = NULL;
+            return hf_fail(err, HF_ENOMEM, "davis: out of memory");
+        }
+        if (is_folder(*out))
+            return HF_OK;
+        free(*out);
+    }
+    *out = NULL;
+    return hf_fail(err, HF_EIO, "%s: no frames, there is neither JPEGImages/%s/%s nor JPEGImages/%s in %s", name,
+                   folder, name, name, root);
+}
+
 /* In place: id 1 for every pixel with a colour sample above 0; alpha does not count. */
 static void flatten_colors(hf_png *png)
 {

@@ -3,6 +3,7 @@
  *     ROOT/ImageSets/2017/val.txt               one sequence name a line
  *     ROOT/ImageSets/2016/val.txt               names, or "/JPEGImages/480p/bear/00000.jpg ..." a frame
  *     ROOT/Annotations/480p/SEQUENCE/00000.png  object ids, 255 = void; in 2016 0 and 255
+ *     ROOT/JPEGImages/480p/SEQUENCE/00000.jpg   the frames
  *     RESULTS/SEQUENCE/00000.png                the same names
  *
  * Trees without a resolution folder (YouTube-VOS, MOSE: ROOT/Annotations/SEQUENCE) and
@@ -46,6 +47,13 @@ typedef struct hf_davis {
  */
 int  hf_davis_open(hf_davis **out, const char *root, const hf_davis_params *params, hf_error *err);
 void hf_davis_close(hf_davis **davis);
+
+/*
+ * The folder of a sequence's frames: ROOT/JPEGImages/RESOLUTION/NAME, or ROOT/JPEGImages/NAME where there is none.
+ * resolution NULL: "480p". *out is the caller's, to free; NULL on failure.
+ * Returns HF_EIO if there is neither; HF_ENOMEM.
+ */
+int hf_davis_find_frames(char **out, const char *root, const char *resolution, const char *name, hf_error *err);
 
 /*
  * Read FOLDER/STEM.png as object ids: afterwards (*out)->pixels is u8 [H,W], whatever the

@@ -11,7 +11,7 @@
 #define DEFAULT_CRF_VP9 24 /* about the same to the eye */
 /* At 480p and crf 18: 11 ms of a core a frame; "veryfast" takes 16 for a file smaller by a fifth. */
 #define DEFAULT_PRESET "superfast"
-#define MAX_THREADS 8      /* small pictures gain nothing from more, and each holds frames */
+#define USUAL_THREADS 4    /* not the machine's number: the bytes that x264 makes depend on it */
 
 static const struct {
     const char *name, *encoder;
@@ -336,14 +336,12 @@ static void set_options(AVDictionary **o, AVCodecContext *c, const hf_encoder_pl
 static int fill_context(AVCodecContext *c, const hf_encoder_plan *plan, const hf_video_out_params *p,
                         const hf_video_source *source)
 {
-    long n = p->n_threads ? p->n_threads : sysconf(_SC_NPROCESSORS_ONLN);
-
     c->width = plan->width;
     c->height = plan->height;
     c->pix_fmt = plan->pixel_format;
     c->time_base = source->time_base;
     c->framerate = source->frame_rate.num > 0 ? source->frame_rate : av_make_q(25, 1);
-    c->thread_count = plan->format ? (int)(n < 1 ? 1 : n > MAX_THREADS && !p->n_threads ? MAX_THREADS : n) : 1;
+    c->thread_count = !plan->format ? 1 : p->n_threads ? p->n_threads : USUAL_THREADS;
     if (p->kind != HF_VIDEO_PICTURE || !p->width)
         c->sample_aspect_ratio = source->sample->sample_aspect_ratio;
     if (source->is_interlaced && p->kind != HF_VIDEO_PICTURE)

@@ -57,11 +57,11 @@ static int find_word(const char *const *words, int n, const char *word)
 
 int hf_mask_mode_parse(hf_mask_mode *mode, const char *word, hf_error *err)
 {
-    static const char *const words[] = { "auto", "palette", "index", "rgb", "alpha", "gray" };
-    int i = find_word(words, 6, word);
+    static const char *const words[] = { "auto", "palette", "index", "rgb", "alpha", "gray", "davis", "single" };
+    int i = find_word(words, 8, word);
     if (i < 0)
-        return hf_fail(err, HF_EARG, "--mask-colors is %s, want auto, palette, index, rgb, alpha or gray",
-                       word);
+        return hf_fail(err, HF_EARG,
+                       "--mask-colors is %s, want auto, palette, index, rgb, alpha, gray, davis or single", word);
     *mode = (hf_mask_mode)i;
     return HF_OK;
 }

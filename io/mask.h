@@ -37,7 +37,10 @@ typedef enum hf_mask_mode {
     HF_MASK_INDEX,   /* gray value or palette index is the id, whatever it is */
     HF_MASK_RGB,     /* by colour, also for palette and gray files */
     HF_MASK_ALPHA,   /* alpha of half and more is id 1 */
-    HF_MASK_GRAY     /* brightness of half and more is id 1 */
+    HF_MASK_GRAY,    /* brightness of half and more is id 1 */
+    HF_MASK_DAVIS,   /* gray value or palette index is the id, 255 is void as above; colours as SINGLE. Nothing is
+                        guessed or warned of, and the palette is that of DAVIS */
+    HF_MASK_SINGLE   /* every pixel that is not 0 or black is id 1; alpha does not count. The palette is that of DAVIS */
 } hf_mask_mode;
 
 /* Colours that have an id already. Hand the same table to every key frame of one

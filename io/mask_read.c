@@ -445,6 +445,36 @@ static int read_index(job *j, hf_error *err)
     return take_values_as_ids(j, err);
 }
 
+/* Samples of colour or gray, whatever their depth. */
+static int read_single(job *j)
+{
+    const hf_png *png = j->png;
+    int channels = hf_png_channels(png->kind), n_colors = channels - (channels % 2 == 0);
+    for (size_t i = 0; i < n_pixels(j); i++) {
+        int any = 0;
+        for (int c = 0; c < n_colors; c++) {
+            size_t at = i * (size_t)channels + (size_t)c;
+            any |= png->bits == 16 ? ((const uint16_t *)png->pixels)[at] : ((const uint8_t *)png->pixels)[at];
+        }
+        j->mask->ids[i] = any != 0;
+    }
+    j->way = "what is not 0 is id 1";
+    return HF_OK;
+}
+
+static int read_davis(job *j, hf_error *err)
+{
+    if (j->png->bits == 16)
+        return hf_fail(err, HF_EFORMAT, "%s: 16-bit samples, want 8-bit object ids", j->path);
+    if (j->png->kind != HF_PNG_PALETTE && j->png->kind != HF_PNG_GRAY)
+        return read_single(j);
+    memcpy(j->mask->ids, j->png->pixels, n_pixels(j));
+    j->way = "value is id";
+    settle_void(j);
+    j->report->warning[0] = 0; /* void is expected there */
+    return HF_OK;
+}
+
 static int read_by_mode(job *j, hf_error *err)
 {
     switch (j->params->mode) {
@@ -457,6 +487,8 @@ static int read_by_mode(job *j, hf_error *err)
     case HF_MASK_RGB:   return read_colors(j, err);
     case HF_MASK_ALPHA: return cut_alpha(j, err);
     case HF_MASK_GRAY:  return cut_gray(j);
+    case HF_MASK_DAVIS: return read_davis(j, err);
+    case HF_MASK_SINGLE: return read_single(j);
     default:            return read_auto(j, err);
     }
 }

@@ -62,7 +62,7 @@ static int write_header(hf_muxer *m, hf_error *err)
     int rc;
 
     m->format->pb = hf_sink_get_io(m->sink);
-    m->format->flags |= AVFMT_FLAG_CUSTOM_IO;
+    m->format->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT; /* no random numbers in Matroska */
     m->format->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL; /* y4m of more than 8 bits */
     hf_av_forget();
     if ((rc = avformat_write_header(m->format, NULL)) >= 0)

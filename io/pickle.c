@@ -15,7 +15,7 @@
 #include "io/pickle_machine.h"
 
 #define BLOCK_BYTES ((size_t)64 << 10)
-#define MAX_MEMORY ((size_t)1 << 30) /* a checkpoint of 2000 arrays with its optimiser takes 5 MB */
+#define MAX_MEMORY ((size_t)256 << 20) /* a checkpoint of 2000 arrays with its optimiser takes 5 MB */
 
 enum {
     OP_MARK = '(', OP_STOP = '.', OP_POP = '0', OP_POP_MARK = '1', OP_DUP = '2', OP_BININT = 'J', OP_BININT1 = 'K',

@@ -13,7 +13,7 @@
 /* 1 if the bytes look like this format, however broken it may be inside. */
 int hf_safetensors_probe(const uint8_t *bytes, size_t n_bytes);
 
-/* Fill the table from file->bytes. Statuses of hf_tensor_file_open. */
+/* Fill the table from file->bytes, which the probe has accepted. Statuses of hf_tensor_file_open. */
 int hf_safetensors_read_table(hf_tensor_file *file, hf_error *err);
 
 #endif

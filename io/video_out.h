@@ -49,7 +49,7 @@ typedef struct hf_video_out_params {
     int           crf;           /* H.264, HEVC, VP9; -1: the codec's default above, 0: best */
     int64_t       bitrate;       /* bit/s; > 0: instead of crf */
     const char   *options;       /* more encoder options, "key=value:key=value" */
-    int           n_threads;     /* of the encoder; 0: one a processor, at most 8 */
+    int           n_threads;     /* of the encoder; 0: 4, on every machine, so that it makes the same bytes */
     int           start_number;  /* of the first image in a folder without names of its own */
     int           bits;          /* of PNG: 8 or 16; 0: as the source */
     int           no_streams;    /* 1: leave out audio, subtitles and attachments */

@@ -37,7 +37,7 @@ static int set_sizes(hf_context *c, int width, int height, hf_error *err)
         return hf_fail(err, HF_EUNSUPPORTED, "context: model %s divides pictures into cells of its own, "
                        "want --match first", model->name);
     if (model->stride_px % HF_FINE_RATIO != 0)
-        return hf_fail(err, HF_EUNSUPPORTED, "context: model %s has a stride of %d px, want an even one",
+        return hf_fail(err, HF_EUNSUPPORTED, "context: model %s has a stride of %d px, want an even one, or --match first",
                        model->name, model->stride_px);
     c->W = width, c->H = height, c->D = model->n_channels, c->P = HF_MATCH_PAD(c->D);
     c->stride_px = model->stride_px, c->fine_px = model->stride_px / HF_FINE_RATIO;

@@ -79,6 +79,11 @@ int hf_cpu_conv_run(hf_backend *be, void *dst, const void *src, hf_packed *weigh
 
 void hf_cpu_plans_free(hf_cpu *cpu);
 
+/* The same for the 3x3 convolutions that cpu_winograd.c does faster, which `fits` tells. */
+bool hf_cpu_winograd_fits(const hf_cpu_conv_key *key);
+int  hf_cpu_winograd_run(hf_backend *be, float *dst, const float *src, hf_packed *weight, const hf_tensor *bias,
+                         const hf_cpu_conv_key *key, hf_error *err);
+
 /* Row-major C = alpha op(A) op(B) + beta C; leading dimensions are row steps. Runs on
  * one thread inside a parallel region, on all outside. */
 void hf_cpu_sgemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
@@ -88,6 +93,9 @@ void hf_cpu_sgemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int6
 /* out[i] = x[i] in another type; float types and u8, as hf_ops.cast. */
 void hf_cpu_convert(hf_backend *be, void *out, hf_dtype out_type, const void *x, hf_dtype x_type,
                     int64_t n);
+
+/* The same for at most 8192 numbers on the calling thread; through f32 where neither side is. */
+void hf_cpu_convert_run(void *out, hf_dtype out_type, const void *x, hf_dtype x_type, int64_t n);
 
 /* out = act(x) for n numbers, on the calling thread; in place allowed. */
 void hf_cpu_activate_run(float *out, const float *x, int64_t n, hf_activation kind);

@@ -47,7 +47,9 @@ static int run_any_type(hf_backend *be, hf_cpu_conv_key *key, const hf_tensor *o
     key->in_type = in_type;
     key->out_type = out_type;
     key->n_threads = be->n_threads;
-    if ((rc = hf_cpu_conv_run(be, dst, src, weight, bias, key, err)) < 0)
+    rc = hf_cpu_winograd_fits(key) ? hf_cpu_winograd_run(be, dst, src, weight, bias, key, err)
+                                   : hf_cpu_conv_run(be, dst, src, weight, bias, key, err);
+    if (rc < 0)
         return rc;
     if (!direct)
         hf_cpu_convert(be, out->data, out->dtype, dst, HF_F32, n);

@@ -24,6 +24,11 @@ static bool all_f32(const hf_tensor *out, const hf_tensor *x)
     return out->dtype == HF_F32 && x->dtype == HF_F32;
 }
 
+/* Numbers of a row that are brought to another type at a time. */
+#define PART 1024
+/* The longest row that layer_norm brings to another type. */
+#define ROW 4096
+
 static const float *values_of(const hf_tensor *vector)
 {
     return vector ? vector->data : NULL;
@@ -61,6 +66,21 @@ static void normalize_row(float *out, const float *x, const float *mean, const f
 #pragma omp simd
     for (int64_t c = 0; c < C; c++)
         out[c] = (x[c] - mean[c]) * factor[c] + beta[c];
+}
+
+/* One row normalised and activated into out, of any type: what a convolution in bf16 reads needs no pass of its own. */
+static void write_row(void *out, hf_dtype type, const float *x, const float *mean, const float *factor,
+                      const float *beta, int64_t C, hf_activation activation)
+{
+    float part[PART];
+    for (int64_t c = 0; c < C; c += PART) {
+        int64_t n = C - c < PART ? C - c : PART;
+        float *to = type == HF_F32 ? (float *)out + c : part;
+        normalize_row(to, x + c, mean + c, factor + c, beta + c, n);
+        hf_cpu_activate_run(to, to, n, activation);
+        if (type != HF_F32)
+            hf_cpu_convert_run((char *)out + (size_t)c * hf_dtype_size(type), type, part, HF_F32, n);
+    }
 }
 
 /* Where the numbers of one group_norm lie in scratch. */
@@ -126,16 +146,17 @@ int hf_cpu_group_norm(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
                       const hf_group_norm_params *p, hf_error *err)
 {
     hf_check_group_norm(out, x, gamma, beta, p);
-    if (!all_f32(out, x))
+    if (x->dtype != HF_F32)
         return hf_ref_group_norm(be, out, x, gamma, beta, p, err);
     int64_t N = x->shape[0], C = hf_tensor_channels(x), n_rows = hf_tensor_rows(x) / N;
+    int64_t row_bytes = C * (int64_t)hf_dtype_size(out->dtype);
     bool share = n_rows * C >= HF_CPU_PARALLEL_FROM && be->n_threads > 1;
     group_work w;
     if (group_work_get(&w, be, n_rows, C, err) < 0)
         return HF_ENOMEM;
     for (int64_t n = 0; n < N; n++) {
         const float *from = (const float *)x->data + n * n_rows * C;
-        float *to = (float *)out->data + n * n_rows * C;
+        char *to = (char *)out->data + n * n_rows * row_bytes;
 #pragma omp parallel for num_threads(be->n_threads) if (share)
         for (int64_t i = 0; i < w.n_chunks; i++) {
             int64_t first = i * w.chunk_rows, left = n_rows - first;
@@ -144,10 +165,8 @@ int hf_cpu_group_norm(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
         }
         finish_statistics(&w, from, n_rows, C, values_of(gamma), values_of(beta), p);
 #pragma omp parallel for num_threads(be->n_threads) if (share)
-        for (int64_t row = 0; row < n_rows; row++) {
-            normalize_row(to + row * C, from + row * C, w.mean, w.factor, w.beta, C);
-            hf_cpu_activate_run(to + row * C, to + row * C, C, p->activation);
-        }
+        for (int64_t row = 0; row < n_rows; row++)
+            write_row(to + row * row_bytes, out->dtype, from + row * C, w.mean, w.factor, w.beta, C, p->activation);
     }
     return HF_OK;
 }
@@ -179,13 +198,20 @@ int hf_cpu_layer_norm(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
                       const hf_layer_norm_params *p, hf_error *err)
 {
     hf_check_rows(out, x, gamma, beta);
-    if (!all_f32(out, x))
+    bool is_f32 = all_f32(out, x);
+    if (x->dtype != HF_F32 || (!is_f32 && hf_tensor_channels(x) > ROW))
         return hf_ref_layer_norm(be, out, x, gamma, beta, p, err);
     int64_t C = hf_tensor_channels(x), n_rows = hf_tensor_rows(x);
+    int64_t row_bytes = C * (int64_t)hf_dtype_size(out->dtype);
 #pragma omp parallel for num_threads(be->n_threads) if (n_rows * C >= HF_CPU_PARALLEL_FROM)
-    for (int64_t row = 0; row < n_rows; row++)
-        layer_norm_row((float *)out->data + row * C, (const float *)x->data + row * C,
-                       values_of(gamma), values_of(beta), p->epsilon, C);
+    for (int64_t row = 0; row < n_rows; row++) {
+        char *to = (char *)out->data + row * row_bytes;
+        float middle[ROW];
+        layer_norm_row(is_f32 ? (float *)(void *)to : middle, (const float *)x->data + row * C, values_of(gamma),
+                       values_of(beta), p->epsilon, C);
+        if (!is_f32)
+            hf_cpu_convert_run(to, out->dtype, middle, HF_F32, C);
+    }
     return HF_OK;
 }
 

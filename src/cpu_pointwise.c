@@ -216,16 +216,15 @@ static void from_f32(void *out, hf_dtype type, const float *x, int64_t n)
         }
 }
 
-/* One run, through f32 where neither side is. */
-static void convert_run(char *out, hf_dtype out_type, const char *x, hf_dtype x_type, int64_t n)
+void hf_cpu_convert_run(void *out, hf_dtype out_type, const void *x, hf_dtype x_type, int64_t n)
 {
     float middle[RUN];
     if (out_type == x_type) {
         memcpy(out, x, (size_t)n * hf_dtype_size(x_type));
     } else if (out_type == HF_F32) {
-        to_f32((float *)(void *)out, x, x_type, n);
+        to_f32(out, x, x_type, n);
     } else if (x_type == HF_F32) {
-        from_f32(out, out_type, (const float *)(const void *)x, n);
+        from_f32(out, out_type, x, n);
     } else {
         to_f32(middle, x, x_type, n);
         from_f32(out, out_type, middle, n);
@@ -238,8 +237,8 @@ void hf_cpu_convert(hf_backend *be, void *out, hf_dtype out_type, const void *x,
     int64_t out_size = (int64_t)hf_dtype_size(out_type), x_size = (int64_t)hf_dtype_size(x_type);
 #pragma omp parallel for num_threads(be->n_threads) if (n >= HF_CPU_PARALLEL_FROM)
     for (int64_t i = 0; i < n; i += RUN)
-        convert_run((char *)out + i * out_size, out_type, (const char *)x + i * x_size, x_type,
-                    run_length(i, n));
+        hf_cpu_convert_run((char *)out + i * out_size, out_type, (const char *)x + i * x_size, x_type,
+                           run_length(i, n));
 }
 
 int hf_cpu_cast(hf_backend *be, const hf_tensor *out, const hf_tensor *x, hf_error *err)

@@ -86,6 +86,17 @@ static int in_folder(char *path, size_t size, const char *folder, hf_error *err)
                                 "pytorch_model.bin, or the path of a .pth file", folder);
 }
 
+/* ORG/NAME, and nothing that could be a file that is not there. */
+static bool is_repo(const char *given)
+{
+    static const char *const ends[] = { ".pth", ".pt", ".bin", ".safetensors", ".ckpt", ".json" };
+    size_t n = strlen(given);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        if (n > strlen(ends[i]) && strcmp(given + n - strlen(ends[i]), ends[i]) == 0)
+            return false;
+    return strchr(given, '/') && hf_hub_is_name(given);
+}
+
 static int find_given(char *path, size_t size, const char *given, hf_error *err)
 {
     char folder[PATH_SIZE];
@@ -93,7 +104,7 @@ static int find_given(char *path, size_t size, const char *given, hf_error *err)
 
     if (hf_is_folder(given))
         return in_folder(path, size, given, err);
-    if (hf_is_file(given) || !hf_hub_is_name(given)) {
+    if (hf_is_file(given) || !is_repo(given)) {
         if (snprintf(path, size, "%s", given) >= (int)size)
             return hf_fail(err, HF_EARG, "%.200s...: the path is too long", given);
         return HF_OK; /* opening it says what is wrong with it */

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "src/bench.h"
+#include "src/cli/cmd_batch.h"
+#include "src/cli/cmd_davis.h"
 #include "src/cli/cmd_eval.h"
 #include "src/cli/cmd_models.h"
 #include "src/cli/cmd_features.h"
@@ -92,6 +94,8 @@ static const struct {
     { HF_VERB_MATCH, hf_match_main },
     { HF_VERB_WARP, hf_warp_main },
     { HF_VERB_PCK, hf_pck_main },
+    { HF_VERB_DAVIS, hf_davis_main },
+    { HF_VERB_BATCH, hf_batch_main },
 };
 
 int main(int argc, char **argv)

@@ -6,7 +6,8 @@
  *   Float tensors are f32, f16 or bf16, mixed as the caller likes, unless an entry
  *   says f32. Sums and statistics are f32 or wider. `ref` sums in double. `cpu` is
  *   fast where activations are f32: its linear and conv2d convert other types, its
- *   other entries leave them to the slow loops of `ref`.
+ *   group_norm and layer_norm write any type from f32, its other entries leave them to
+ *   the slow loops of `ref`.
  *   Vectors of parameters (bias, gamma, beta) are f32 [C]; NULL leaves them out.
  *   Outputs do not overlap inputs, except where "in place" is written: then out may
  *   be exactly the same memory as that input, with the same type.

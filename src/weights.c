@@ -8,6 +8,8 @@
 
 #include "src/half.h"
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays are copied as the files have them");
+
 #define CHUNK 1024 /* values converted at once: they stay in the first cache */
 
 struct hf_weights {

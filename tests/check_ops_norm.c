@@ -30,7 +30,7 @@ static void run_twice(check_state *state, check_case *c)
 {
     check_run(state, c);
     c->in_place = 1;
-    if (!c->bench_only)
+    if (!c->bench_only && c->arrays[0].dtype == c->arrays[1].dtype)
         check_run(state, c);
 }
 
@@ -42,6 +42,7 @@ typedef struct group_row {
     check_fill           fill;
     hf_dtype             dtype;
     double               limit;
+    bool                 to_bf16; /* the output only */
 } group_row;
 
 static const group_row group_rows[] = {
@@ -57,6 +58,7 @@ static const group_row group_rows[] = {
     { "large values", 1, 16, 16, 64, { 32, 1e-5f, HF_ACT_SILU }, .affine = true, .fill = CHECK_LARGE },
     { "tiny values", 1, 16, 16, 64, { 32, 1e-5f, HF_ACT_NONE }, .affine = false, .fill = CHECK_TINY },
     { "bf16", 1, 8, 8, 32, { 8, 1e-5f, HF_ACT_SILU }, .affine = true, .dtype = HF_BF16, .limit = 2e-5 /* near-ties of rounding */ },
+    { "f32 to bf16, more channels than a part", 2, 5, 7, 1056, { 32, 1e-5f, HF_ACT_SILU }, .affine = true, .limit = 2e-5, .to_bf16 = true },
     { "SD 64x64x320, silu", 1, 64, 64, 320, { 32, 1e-5f, HF_ACT_SILU }, .affine = true, .bench_only = true },
     { "VAE 256x256x128, silu", 1, 256, 256, 128, { 32, 1e-6f, HF_ACT_SILU }, .affine = true, .bench_only = true },
 };
@@ -67,7 +69,7 @@ static void check_group_norm(check_state *state)
         const group_row *r = &group_rows[i];
         check_case c = {
             .op = "group_norm", .label = r->label, .call = call_group_norm, .params = &r->params,
-            .arrays = { CHECK_ARRAY(r->dtype, CHECK_ZERO, r->n, r->H, r->W, r->C),
+            .arrays = { CHECK_ARRAY(r->to_bf16 ? HF_BF16 : r->dtype, CHECK_ZERO, r->n, r->H, r->W, r->C),
                         CHECK_ARRAY(r->dtype, r->fill, r->n, r->H, r->W, r->C) },
             .limit = r->limit, .bench_only = r->bench_only,
             .flops = r->bench_only ? 8.0 * (double)(r->n * r->H * r->W * r->C) : 0,
@@ -86,6 +88,7 @@ typedef struct row_row {
     float       number; /* epsilon or scale */
     hf_dtype    dtype;
     double      limit;
+    bool        to_bf16; /* the output only */
 } row_row;
 
 static const row_row layer_rows[] = {
@@ -97,6 +100,8 @@ static const row_row layer_rows[] = {
     { "mean 1000, deviation 1", 9, 320, .fill = CHECK_OFFSET, .number = 1e-5f },
     { "large values", 9, 320, .fill = CHECK_LARGE, .number = 1e-5f },
     { "f16", 9, 32, .number = 1e-5f, .dtype = HF_F16, .limit = 1e-6 /* f16 out rounds at 2^-11 */ },
+    { "f32 to bf16", 9, 320, .number = 1e-5f, .limit = 2e-5, .to_bf16 = true },
+    { "f32 to bf16, a very long row", 2, 5000, .number = 1e-5f, .limit = 2e-5, .to_bf16 = true },
     { "SD 4096 x 320", 4096, 320, .number = 1e-5f, .bench_only = true },
 };
 
@@ -108,7 +113,7 @@ static void check_layer_norm(check_state *state)
         for (int affine = r->bench_only; affine < 2; affine++) {
             check_case c = {
                 .op = "layer_norm", .label = r->label, .call = call_layer_norm, .params = &params,
-                .arrays = { CHECK_ARRAY(r->dtype, CHECK_ZERO, r->rows, r->C),
+                .arrays = { CHECK_ARRAY(r->to_bf16 ? HF_BF16 : r->dtype, CHECK_ZERO, r->rows, r->C),
                             CHECK_ARRAY(r->dtype, r->fill, r->rows, r->C) },
                 .limit = r->limit, .bench_only = r->bench_only,
                 .flops = r->bench_only ? 8.0 * (double)(r->rows * r->C) : 0,

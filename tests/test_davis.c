@@ -223,3 +223,25 @@ Test(davis, masks_of_16_bits_and_missing_masks_are_refused)
     cr_assert_eq(hf_davis_read(&png, tree_root, "lost", 0, &err), HF_EIO);
     cr_assert_not_null(strstr(err.text, "lost.png"));
 }
+
+Test(davis, frames_are_found_with_and_without_a_resolution)
+{
+    hf_error err;
+    char *folder;
+
+    tree_text(tree_path("JPEGImages/480p/boat/00000.jpg"), "");
+    tree_text(tree_path("JPEGImages/1080p/boat/00000.jpg"), "");
+    tree_text(tree_path("JPEGImages/surf/00000.jpg"), "");
+    cr_assert_eq(hf_davis_find_frames(&folder, tree_root, NULL, "boat", &err), HF_OK, "%s", err.text);
+    cr_assert_str_eq(folder, tree_path("JPEGImages/480p/boat"));
+    free(folder);
+    cr_assert_eq(hf_davis_find_frames(&folder, tree_root, "1080p", "boat", &err), HF_OK, "%s", err.text);
+    cr_assert_str_eq(folder, tree_path("JPEGImages/1080p/boat"));
+    free(folder);
+    cr_assert_eq(hf_davis_find_frames(&folder, tree_root, NULL, "surf", &err), HF_OK, "%s", err.text);
+    cr_assert_str_eq(folder, tree_path("JPEGImages/surf"));
+    free(folder);
+    cr_assert_eq(hf_davis_find_frames(&folder, tree_root, NULL, "tennis", &err), HF_EIO);
+    cr_assert_null(folder);
+    cr_assert_not_null(strstr(err.text, "tennis: no frames, there is neither JPEGImages/480p/tennis nor JPEGImages/tennis"));
+}

@@ -125,6 +125,58 @@ Test(mask, void_becomes_background_unless_it_is_all_there_is)
     hf_mask_free(&mask);
 }
 
+Test(mask, davis_ids_are_taken_as_they_are_with_the_palette_of_davis)
+{
+    static uint8_t ids[H][W]; /* 40 would be a brightness, 255 is void */
+    static const uint8_t odd_palette[9] = { 200, 0, 0, 0, 0, 0, 9, 9, 9 };
+    const hf_mask_params params = { .mode = HF_MASK_DAVIS, .tolerance = 16 };
+    hf_mask_report report;
+    memset(ids[3], 40, W), memset(ids[4], 255, W), memset(ids[5], 2, W);
+    hf_mask *mask = read_ok(write_png("mask.png", W, H, 8, GRAY, &ids[0][0], W, NULL, 0, NULL, 0), &params, &report);
+    cr_assert_eq(mask->ids[3 * W], 40);
+    cr_assert_eq(mask->ids[4 * W], 0);
+    cr_assert_eq(mask->ids[5 * W], 2);
+    cr_assert_eq(report.n_ids, 2);
+    cr_assert_str_eq(report.warning, "");
+    hf_mask_free(&mask);
+    memset(ids, 0, sizeof(ids)), memset(ids[3], 1, W);
+    mask = read_ok(save_indexed(ids, odd_palette, 3), &params, NULL);
+    cr_assert_eq(mask->ids[0], 0); /* whatever colour it has */
+    cr_assert_eq(mask->ids[3 * W], 1);
+    cr_assert_eq(mask->n_palette, 0);
+    cr_assert_eq(mask->palette[1][0], 128);
+    hf_mask_free(&mask);
+    memset(ids[3], 255, W);
+    static const uint8_t gray_palette[768] = { 0 };
+    mask = read_ok(save_indexed(ids, gray_palette, 256), &params, NULL);
+    cr_assert_eq(mask->ids[3 * W], 1); /* DAVIS 2016: 255 is the object */
+    hf_mask_free(&mask);
+}
+
+Test(mask, single_joins_everything_that_is_not_black)
+{
+    const hf_mask_params params = { .mode = HF_MASK_SINGLE };
+    static uint8_t ids[H][W];
+    canvas c = { 0 };
+    paint(&c, 0, 0, W, H, 0, 0, 0, 255); /* opaque black is background */
+    paint(&c, 2, 2, 9, 9, 0, 0, 7, 0);   /* transparent blue is not */
+    hf_mask *mask = read_ok(save(&c, HF_PNG_RGBA), &params, NULL);
+    cr_assert_eq(mask->ids[0], 0);
+    cr_assert_eq(mask->ids[3 * W + 3], 1);
+    hf_mask_free(&mask);
+    ids[1][1] = 1, ids[1][2] = 2, ids[1][3] = 255;
+    mask = read_ok(write_png("mask.png", W, H, 8, GRAY, &ids[0][0], W, NULL, 0, NULL, 0), &params, NULL);
+    cr_assert_arr_eq(mask->ids + W, ((uint8_t[]){ 0, 1, 1, 1, 0 }), 5);
+    hf_mask_free(&mask);
+}
+
+Test(mask, davis_ids_of_16_bits_are_refused)
+{
+    static const uint8_t deep[4] = { 1, 0, 0, 1 };
+    const hf_mask_params params = { .mode = HF_MASK_DAVIS };
+    refuses(write_png("mask.png", 2, 1, 16, GRAY, deep, 4, NULL, 0, NULL, 0), &params, HF_EFORMAT, "16-bit samples");
+}
+
 Test(mask, a_palette_that_begins_with_white_is_read_by_colour)
 {
     uint8_t ids[H][W];
@@ -408,7 +460,7 @@ Test(mask, words_of_the_options_are_understood_or_refused)
     cr_assert(hf_mask_mode_parse(&mode, "alpha", NULL) == HF_OK && mode == HF_MASK_ALPHA);
     cr_assert(hf_fit_parse(&fit, "crop", NULL) == HF_OK && fit == HF_FIT_CROP);
     cr_assert_eq(hf_mask_mode_parse(&mode, "blue", &err), HF_EARG);
-    cr_assert_str_eq(err.text, "--mask-colors is blue, want auto, palette, index, rgb, alpha or gray");
+    cr_assert_str_eq(err.text, "--mask-colors is blue, want auto, palette, index, rgb, alpha, gray, davis or single");
     cr_assert_eq(hf_fit_parse(&fit, "", &err), HF_EARG);
 }
 

@@ -165,6 +165,13 @@ Test(options, every_refusal_names_the_option_and_what_is_wanted)
         { "eval r --davis d --year 2018", "want one of auto|2016|2017" },
         { "eval r --davis d --void all", "want one of auto|background|exclude|object" },
         { "eval r --davis d --objects all", "want one of first|seen" },
+        { "davis d", "no folder for the results of d, want -o RESULTS" },
+        { "davis -o r", "no DAVIS tree" },
+        { "davis d -o r --mask a.png", "--mask: not an option of hfprop davis" },
+        { "batch l", "want -o RESULTS" },
+        { "batch l -o r --score-only", "--score-only: not an option of hfprop batch" },
+        { "batch l -o r --jobs 0", "--jobs: 0 is out of range, want 1..1024" },
+        { "v.mp4 --mask a.png --jobs 2", "--jobs: not an option of hfprop run" },
         { "doctor --mask a.png", "--mask: not an option of hfprop doctor" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -172,6 +179,23 @@ Test(options, every_refusal_names_the_option_and_what_is_wanted)
         cr_assert(strstr(err.text, cases[i].text), "%s: says \"%s\", want \"%s\"", cases[i].line, err.text,
                   cases[i].text);
     }
+}
+
+/* A call that is whole but for the option. */
+static const char *call_of(const hf_option_row *row)
+{
+    static const struct {
+        int         verb;
+        const char *call;
+    } calls[] = {
+        { HF_VERB_RUN, "v --mask a" },      { HF_VERB_EVAL, "eval r --davis d" }, { HF_VERB_DAVIS, "davis d -o r" },
+        { HF_VERB_BATCH, "batch l -o r" },  { HF_VERB_MODELS, "models" },         { HF_VERB_MATCH, "match a b" },
+        { HF_VERB_WARP, "warp a b -o c.png" }, { HF_VERB_PCK, "pck a --images d" }, { HF_VERB_FEATURES, "features a -o d" },
+    };
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+        if (row->verbs & calls[i].verb)
+            return calls[i].call;
+    return "";
 }
 
 Test(options, every_number_in_the_table_refuses_junk_and_its_range_ends)
@@ -182,15 +206,15 @@ Test(options, every_number_in_the_table_refuses_junk_and_its_range_ends)
             continue;
         const char *junk[] = { "x", "1x", "--", "1,5" };
         for (size_t i = 0; i < sizeof(junk) / sizeof(junk[0]); i++) {
-            snprintf(line, sizeof(line), "v --mask a --%s=%s", row->name, junk[i]);
+            snprintf(line, sizeof(line), "%s --%s=%s", call_of(row), row->name, junk[i]);
             cr_assert_eq(parse(line), HF_EARG, "%s", line);
             cr_assert(strstr(err.text, row->name), "%s", err.text);
         }
-        snprintf(line, sizeof(line), "v --mask a --%s=%.0f", row->name, row->max + 1);
+        snprintf(line, sizeof(line), "%s --%s=%.0f", call_of(row), row->name, row->max + 1);
         cr_assert_eq(parse(line), HF_EARG, "%s", line);
-        snprintf(line, sizeof(line), "v --mask a --%s=%.0f", row->name, floor(row->min) - 1);
+        snprintf(line, sizeof(line), "%s --%s=%.0f", call_of(row), row->name, floor(row->min) - 1);
         cr_assert_eq(parse(line), HF_EARG, "%s", line);
-        snprintf(line, sizeof(line), "v --mask a --%s=%.15g", row->name, row->max);
+        snprintf(line, sizeof(line), "%s --%s=%.15g", call_of(row), row->name, row->max);
         cr_assert_eq(parse(line), HF_OK, "%s: %s", line, err.text);
     }
 }
@@ -205,8 +229,14 @@ Test(options, the_documents_name_every_option)
     cr_assert_eq(parse("--help"), HF_OK);
     cr_assert_eq(opt.show, HF_SHOW_HELP);
     hf_options_print_help(f, &opt, 100);
-    cr_assert_eq(parse("eval --help"), HF_OK); /* each verb's help lists its own options */
-    hf_options_print_help(f, &opt, 100);
+    for (const hf_verb_row *verb = hf_verb_table; verb->name; verb++) { /* each verb's help lists its own options */
+        char line[64];
+        snprintf(line, sizeof(line), "%s --help", verb->name);
+        if (verb->raw)
+            continue;
+        cr_assert_eq(parse(line), HF_OK);
+        hf_options_print_help(f, &opt, 100);
+    }
     fclose(f);
     f = open_memstream(&man, &size);
     hf_options_print_man(f, "1.0");
@@ -247,10 +277,12 @@ Test(options, the_help_shows_what_is_set_now)
     free(help);
 }
 
-Test(options, names_and_letters_are_unique)
+Test(options, names_and_letters_are_unique_within_a_verb)
 {
     for (const hf_option_row *a = hf_option_table; a->name; a++)
         for (const hf_option_row *b = a + 1; b->name; b++) {
+            if (!(a->verbs & b->verbs))
+                continue;
             cr_assert_str_neq(a->name, b->name);
             cr_assert(!a->letter || a->letter != b->letter, "-%c", a->letter);
         }

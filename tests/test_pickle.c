@@ -370,3 +370,43 @@ Test(pickle, a_set_of_what_is_no_list_is_refused)
 {
     REFUSE("\x80\2" GLOBAL("builtins\nset") "K\1\x85R.", HF_EFORMAT, "a set of what is no list");
 }
+
+/* ---- a lot of everything ---- */
+
+Test(pickle, marks_may_be_nested)
+{
+    /* thirty tuples of one, in each other, around a 1 */
+    char text[128] = "\x80\2";
+    memset(text + 2, '(', 30);
+    memcpy(text + 32, "K\1", 2);
+    memset(text + 34, 't', 30);
+    text[64] = '.';
+    const hf_pickle_value *v = read_bytes(text, 65);
+    for (int i = 0; i < 30; i++) {
+        cr_assert_eq(v->kind, HF_PICKLE_TUPLE);
+        cr_assert_eq(v->items.n, 1);
+        v = v->items.at[0];
+    }
+    cr_assert_eq(v->integer, 1);
+}
+
+Test(pickle, hundreds_of_storages_are_listed)
+{
+    static const char one[] = STORAGE;
+    static char text[300 * sizeof(one) + 16] = "\x80\2(";
+    size_t n = 3;
+    for (int i = 0; i < 300; i++)
+        memcpy(text + n, one, sizeof(one) - 1), n += sizeof(one) - 1;
+    memcpy(text + n, "l.", 2);
+    const hf_pickle_value *v = read_bytes(text, n + 2);
+    cr_assert_eq(pickle.n_storages, 300);
+    for (size_t i = 0; i < 300; i++)
+        cr_assert_eq(pickle.storages[i], v->items.at[i]->storage);
+}
+
+Test(pickle, values_for_more_than_256_megabytes_are_refused)
+{
+    static char text[8 << 20] = "\x80\2";
+    memset(text + 2, 'N', sizeof(text) - 2); /* 8 million times None */
+    refuse_bytes(text, sizeof(text), HF_ENOMEM, "wants more than 256 MB for its values");
+}

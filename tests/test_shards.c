@@ -44,6 +44,7 @@ Test(shards, arrays_of_two_files_are_one_table)
     cr_assert_eq(n, 2);
     cr_assert_str_eq(list[0].name, "a");
     cr_assert_str_eq(list[1].name, "b");
+    hf_tensor_file_drop(f, &list[1]);
     cr_assert_arr_eq(list[1].data, "x", 1);
     cr_assert_str_eq(hf_tensor_file_metadata(f), "{}");
     hf_tensor_file_close(&f);
@@ -111,4 +112,15 @@ Test(shards, an_index_in_memory_has_no_shards)
 
     cr_assert_eq(hf_tensor_file_open_memory(&f, text, sizeof(text) - 1, "it", &err), HF_EUNSUPPORTED, "%s", err.text);
     cr_assert_null(f);
+}
+
+Test(shards, an_index_of_more_than_32_megabytes_is_refused)
+{
+    hf_tensor_file *f;
+    hf_error err = { 0 };
+
+    tree_text(tree_path("index.json"), "{");
+    cr_assert_eq(truncate(tree_path("index.json"), (32 << 20) + 1), 0);
+    cr_assert_eq(hf_tensor_file_open(&f, tree_path("index.json"), &err), HF_EFORMAT, "%s", err.text);
+    cr_assert_not_null(strstr(err.text, "want at most 33554432"), "%s", err.text);
 }

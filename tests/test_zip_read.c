@@ -146,6 +146,13 @@ Test(zip_read, a_64_bit_end_record_outside_the_file_is_refused)
     check_zip_refused(HF_EFORMAT, "zip64 end record");
 }
 
+Test(zip_read, several_disks_in_a_64_bit_end_record_are_refused)
+{
+    make_zip64(4);
+    z.file.data[end - 20 - 56 + 16] = 1;
+    check_zip_refused(HF_EUNSUPPORTED, "several disks");
+}
+
 Test(zip_read, a_file_without_end_record_is_refused)
 {
     z.file.n = end;

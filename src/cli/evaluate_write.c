@@ -149,7 +149,7 @@ static const char *void_word(hf_eval_void void_means)
     return words[void_means];
 }
 
-static json_t *report_json(const hf_eval_report *report)
+json_t *hf_eval_json(const hf_eval_report *report)
 {
     const hf_eval_params *p = &report->params;
     json_t *rows = json_array();
@@ -166,7 +166,7 @@ static json_t *report_json(const hf_eval_report *report)
 
 int hf_eval_print_json(FILE *file, const hf_eval_report *report, hf_error *err)
 {
-    json_t *json = report_json(report);
+    json_t *json = hf_eval_json(report);
     int failed;
 
     if (!json)

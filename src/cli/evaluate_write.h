@@ -2,12 +2,16 @@
 #ifndef HF_SRC_CLI_EVALUATE_WRITE_H
 #define HF_SRC_CLI_EVALUATE_WRITE_H
 
+#include <jansson.h>
 #include <stdio.h>
 #include "src/cli/evaluate.h"
 
 /* One line an object, then the means over objects. What file could not take is seen by
  * the caller's ferror or fclose. */
 void hf_eval_print(FILE *file, const hf_eval_report *report);
+
+/* Everything; NULL without memory. A new reference. */
+json_t *hf_eval_json(const hf_eval_report *report);
 
 /* Everything, in one line, with every digit: settings, global, and each object with its values
  * frame by frame. HF_ENOMEM, HF_EIO. */

@@ -54,18 +54,21 @@ json_t *hf_html_scoring(const hf_eval_report *report)
 
 json_t *hf_html_sidecar(const char *results, const char *sequence)
 {
-    json_t *sidecar, *settings = NULL, *in_use;
-    char *path;
+    json_t *sidecar = NULL, *settings = NULL, *in_use;
 
-    if (asprintf(&path, "%s/%s/hfprop.json", results, sequence) < 0)
-        return NULL;
-    sidecar = json_load_file(path, 0, NULL);
+    for (int of_davis = 0; of_davis < 2 && !sidecar; of_davis++) {
+        char *path;
+        if ((of_davis ? asprintf(&path, "%s/.hfprop/%s.run.json", results, sequence)
+                      : asprintf(&path, "%s/%s/hfprop.json", results, sequence)) < 0)
+            return NULL;
+        sidecar = json_load_file(path, 0, NULL);
+        free(path);
+    }
     in_use = json_object_get(sidecar, "in_use");
     if (json_is_object(in_use) && (settings = json_object())) {
         json_object_set(settings, "hfprop", json_object_get(sidecar, "hfprop"));
         json_object_update(settings, in_use);
     }
     json_decref(sidecar);
-    free(path);
     return settings;
 }

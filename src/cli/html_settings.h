@@ -12,8 +12,8 @@ json_t *hf_html_command(int argc, char **argv);
 json_t *hf_html_scoring(const hf_eval_report *report);
 
 /*
- * How the masks of a sequence were made, if its folder of results still has a sidecar (hfprop.json, as a run with
- * --masks leaves it): {"hfprop", "model", "match", ...}, every default filled in. NULL if there is none that can be read.
+ * How the masks of a sequence were made, if its folder of results still has a sidecar (SEQUENCE/hfprop.json, as a run
+ * with --masks leaves it, or .hfprop/SEQUENCE.run.json, as hfprop davis does): {"hfprop", "model", "match", ...}, every default filled in. NULL if there is none that can be read.
  */
 json_t *hf_html_sidecar(const char *results, const char *sequence);
 

@@ -7,11 +7,14 @@
 
 static volatile sig_atomic_t n_signals;
 
+/* A second Ctrl-C is impatience. A second SIGTERM is not: a cluster sends it to every process of a job, and
+ * `hfprop davis` hands on its own. */
 static void on_signal(int number)
 {
-    (void)number;
-    if (++n_signals > 1)
+    if (number == SIGINT && ++n_signals > 1)
         _exit(130);
+    if (n_signals == 0)
+        n_signals = 1;
 }
 
 void hf_interrupt_install(void)

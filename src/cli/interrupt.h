@@ -1,4 +1,4 @@
-/* interrupt.h - Ctrl-C: the first asks the run to end well, the second ends it at once. */
+/* interrupt.h - Ctrl-C: the first asks the run to end well, the second ends it at once. SIGTERM always asks. */
 #ifndef HF_SRC_CLI_INTERRUPT_H
 #define HF_SRC_CLI_INTERRUPT_H
 

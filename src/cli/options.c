@@ -6,6 +6,7 @@
  */
 #include "src/cli/options.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -442,6 +443,8 @@ static int check_together(const hf_options *options, hf_error *err)
         return hf_fail(err, HF_EARG, "%s", row_of(options->verb)->missing);
     if (options->verb == HF_VERB_EVAL && !options->davis)
         return hf_fail(err, HF_EARG, "nothing to score %s against, want --davis DIR", options->input);
+    if ((options->verb & (HF_VERB_DAVIS | HF_VERB_BATCH)) && !options->out)
+        return hf_fail(err, HF_EARG, "no folder for the results of %s, want -o RESULTS", options->input);
     if (options->verb != HF_VERB_RUN)
         return HF_OK;
     if (!options->mask.n && !options->edit.n)
@@ -456,16 +459,21 @@ static int check_together(const hf_options *options, hf_error *err)
     return HF_OK;
 }
 
+void hf_options_init(hf_options *options, hf_verb verb)
+{
+    memset(options, 0, sizeof(*options));
+    options->verb = verb;
+    for (const hf_option_row *row = hf_option_table; row->name; row++)
+        if (row->initial && store(options, row, row->initial, NULL) < 0)
+            assert(!"a default of the option table is out of its own range");
+}
+
 int hf_options_parse(hf_options *options, int argc, char **argv, hf_error *err)
 {
     int first = 1, rc, only_files = 0;
 
-    memset(options, 0, sizeof(*options));
-    options->verb = HF_VERB_RUN;
+    hf_options_init(options, HF_VERB_RUN);
     options->argc = argc, options->argv = argv;
-    for (const hf_option_row *row = hf_option_table; row->name; row++)
-        if (row->initial && (rc = store(options, row, row->initial, err)) < 0)
-            return rc;
     if ((rc = read_verb(options, argc, argv, &first, err)) < 0)
         return rc;
     for (int i = first; i < argc; i++) {

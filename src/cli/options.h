@@ -23,10 +23,12 @@ typedef enum hf_verb {
     HF_VERB_BENCH = 1 << 2,
     HF_VERB_EVAL = 1 << 3,
     HF_VERB_MODELS = 1 << 4,
-    HF_VERB_MATCH = 1 << 8,
-    HF_VERB_WARP = 1 << 9,
-    HF_VERB_PCK = 1 << 10,
-    HF_VERB_FEATURES = 1 << 12,
+    HF_VERB_MATCH = 1 << 7,
+    HF_VERB_WARP = 1 << 8,
+    HF_VERB_PCK = 1 << 9,
+    HF_VERB_FEATURES = 1 << 10,
+    HF_VERB_DAVIS = 1 << 5,
+    HF_VERB_BATCH = 1 << 6,
     HF_VERB_ALL = ~0
 } hf_verb;
 
@@ -130,10 +132,16 @@ typedef struct hf_options {
     int         crf; /* -1: the codec's own */
     int         overwrite;
     int         resume, dry_run;
+    const char *sidecar;
 
     int n_threads;
 
-    /* hfprop eval; input is the folder of results, out the folder of the files. */
+    /* hfprop davis and batch: many runs. input is the tree, the list or the folder, out the folder of results. */
+    int         n_jobs;
+    const char *memory, *shard, *archive, *name_out; /* "4G", "k/n" */
+    int         score_only;
+
+    /* hfprop eval and davis; of eval, input is the folder of results, out the folder of the files. */
     const char *davis, *split, *resolution, *sequences;
     int         year;            /* 0: auto, 1: 2016, 2: 2017 */
     int         objects;         /* hf_eval_objects */
@@ -221,6 +229,9 @@ extern const hf_verb_row   hf_verb_table[];
  * found, what is allowed and, for a misspelt option, the nearest one.
  */
 int hf_options_parse(hf_options *options, int argc, char **argv, hf_error *err);
+
+/* What an empty command line of this verb gives. */
+void hf_options_init(hf_options *options, hf_verb verb);
 
 /* The current value of one row as text ("" where nothing is set). buffer of at least 64 bytes;
  * HF_OPT_TEXT returns the text itself. Not for HF_OPT_KEYED. */

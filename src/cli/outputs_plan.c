@@ -124,7 +124,6 @@ static int plan_video(hf_outputs_plan *plan, const hf_options *options, const hf
     plan->video.codec = options->codec;
     plan->video.preset = options->preset;
     plan->video.crf = options->crf;
-    plan->video.n_threads = options->n_threads;
     plan->video.trim = from > 0;
     plan->video.start_number = (int)plan->first_number;
     return hf_video_out_check(plan->path, &plan->video, err);
@@ -188,6 +187,26 @@ static int check_folders(const hf_outputs_plan *plan, const hf_options *options,
     return HF_OK;
 }
 
+/* --sidecar FILE.json: the checkpoint stands beside it. */
+static int plan_sidecar(hf_outputs_plan *plan, const char *file, hf_error *err)
+{
+    size_t length = strlen(file), ending = strlen(".json");
+    int rc;
+
+    if (length > ending && strcmp(file + length - ending, ".json") == 0)
+        length -= ending;
+    if ((rc = fits(snprintf(plan->base, sizeof(plan->base), "%.*s", (int)length, file), sizeof(plan->base) - 16, file,
+                   err)) < 0 ||
+        (rc = fits(snprintf(plan->sidecar, sizeof(plan->sidecar), "%s", file), sizeof(plan->sidecar) - 16, file,
+                   err)) < 0)
+        return rc;
+    const char *slash = strrchr(file, '/');
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - file) + 1 : 1, slash ? file : ".");
+    return is_folder(folder) ? check_parent(folder, err)
+                             : hf_fail(err, HF_EIO, "--sidecar %s: there is no such folder", file);
+}
+
 /* The checkpoint and the sidecar stand beside a video and inside a folder. */
 static int plan_base(hf_outputs_plan *plan, hf_error *err)
 {
@@ -233,7 +252,7 @@ int hf_outputs_plan_make(hf_outputs_plan *plan, const hf_options *options, const
     }
     if ((rc = check_folders(plan, options, info, err)) < 0)
         return rc;
-    return plan_base(plan, err);
+    return options->sidecar ? plan_sidecar(plan, options->sidecar, err) : plan_base(plan, err);
 }
 
 static int has_png(const char *folder)

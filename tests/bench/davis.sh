@@ -1,9 +1,9 @@
 #!/bin/sh
 # davis.sh - J and F of the whole program on the DAVIS sequences at hand.
 #
-# Every sequence of ImageSets/2016/train.txt: first mask given, `hfprop` with default settings
-# plus the options given, masks written as PNG, scored by `hfprop eval` over frames 2 to n-1.
-# usage: sh tests/bench/davis.sh [--hfprop PATH] [--davis DIR] [hfprop options ...]
+# `hfprop davis` on ImageSets/2016/train.txt with default settings plus the options given: table, then the time it took.
+# Results are removed at the end; with -o they stay, and a second call does what was left.
+# usage: sh tests/bench/davis.sh [--hfprop PATH] [--davis DIR] [options of hfprop davis ...]
 set -eu
 cd "$(dirname "$0")/../.."
 hfprop=build/hfprop
@@ -21,11 +21,7 @@ if [ ! -d "$davis/JPEGImages" ]; then
 fi
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-while read -r name; do
-    name=$(basename "$(dirname "${name%% *}/x")") # a name, or a path of a frame
-    "$hfprop" "$davis/JPEGImages/480p/$name" --mask "$davis/Annotations/480p/$name/00000.png" \
-        --masks "$dir/$name" -o none -y -q --progress none "$@" 2>> "$dir/warnings" || { cat "$dir/warnings" >&2; exit 1; }
-    rm -f "$dir/$name/hfprop.json"
-done < "$davis/ImageSets/2016/train.txt"
+start=$(date +%s)
 echo "hfprop default settings${*:+ with $*}"
-"$hfprop" eval "$dir" --davis "$davis" --year 2016 --split train
+"$hfprop" davis "$davis" --year 2016 --split train -o "$dir/results" --progress lines "$@"
+echo "$(($(date +%s) - start)) s"

@@ -48,7 +48,7 @@ for name; do
     for file in $(corpus_of "$name"); do
         cp -n "$file" "$out/$name/"
     done
-    if "$out/build/fuzz_$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=1100 -max_len=16384 \
+    if "$out/build/fuzz_$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=600 -max_len=16384 \
         -artifact_prefix="$out/$name-" -print_final_stats=1 "$out/$name" >"$out/$name.log" 2>&1; then
         passed=$((passed + 1))
         sed -n 's/^stat::number_of_executed_units: */'"$name"': runs /p; s/^stat::peak_rss_mb: */'"$name"': peak MB /p' "$out/$name.log"
