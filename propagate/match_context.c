@@ -8,6 +8,7 @@
 #include "propagate/match_context.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "propagate/match_tile.h"
 #include "src/simd.h"
@@ -150,14 +151,21 @@ static void match_tile(const hf_match_tile *t, const uint8_t *ref, int h, int w,
 }
 
 /* Bytes of the tile's cells as signed numbers, [P/4, 8, 4]; cells beyond the row are 0. */
+HF_CLONES
 static void load_targets(hf_match_tile *t, const uint8_t *target, int P)
 {
     for (int i = 0; i < HF_MATCH_TILE; i++) {
-        t->target_sum[i] = 0;
-        for (int d = 0; d < P; d++) {
-            int v = i < t->n ? target[(size_t)i * P + d] - ZERO : 0;
-            t->targets[(d / 4 * HF_MATCH_TILE + i) * 4 + d % 4] = (int8_t)v;
-            t->target_sum[i] += v;
+        const uint8_t *cell = target + (size_t)i * P;
+        int sum = 0;
+        for (int d = 0; i < t->n && d < P; d++)
+            sum += cell[d];
+        t->target_sum[i] = i < t->n ? sum - ZERO * P : 0;
+        for (int q = 0; q < P / 4; q++) { /* four at a time; v - 128 as a signed byte is v with its top bit turned */
+            uint32_t four = 0x80808080u;
+            if (i < t->n)
+                memcpy(&four, cell + 4 * q, 4);
+            four ^= 0x80808080u;
+            memcpy(t->targets + (q * HF_MATCH_TILE + i) * 4, &four, 4);
         }
     }
 }

@@ -27,7 +27,36 @@ static inline uint32_t lanes_between(int from, int to)
     return from >= to ? 0 : ((1u << to) - 1) & ~((1u << from) - 1);
 }
 
-/* Those of 16 candidates that reach cell i's worst entry go into its list. */
+#define MAX_VECTOR_K 16 /* longer lists do not fit into one vector */
+
+/*
+ * Those of 16 candidates that reach cell i's worst entry go into its list, hf_match_insert for a list that is one
+ * vector: entries that stay ahead are a run from the start, those behind move up by one. Insertion by loops cost a
+ * third of the whole match where lists begin empty, by wrongly guessed branches.
+ */
+WANT static inline void insert_all(const hf_match_tile *t, int i, __m512 value, uint32_t good, int k, int32_t first)
+{
+    __mmask16 slots = (__mmask16)((1u << k) - 1);
+    __m512 list = _mm512_maskz_loadu_ps(slots, t->similarity + i * k);
+    __m512i index = _mm512_maskz_loadu_epi32(slots, t->index + i * k);
+
+    for (; good; good &= good - 1) {
+        int lane = __builtin_ctz(good);
+        __m512 v = _mm512_permutexvar_ps(_mm512_set1_epi32(lane), value);
+        __m512i candidate = _mm512_set1_epi32(first + lane);
+        uint32_t equal = _mm512_cmp_ps_mask(list, v, _CMP_EQ_OQ);
+        uint32_t ahead = _mm512_cmp_ps_mask(list, v, _CMP_GT_OQ) | (equal & _mm512_cmplt_epi32_mask(index, candidate));
+        uint32_t behind = slots & ~ahead, at = behind & -behind;
+        list = _mm512_mask_blend_ps((__mmask16)behind, list, _mm512_castsi512_ps(_mm512_alignr_epi32(
+                   _mm512_castps_si512(list), _mm512_castps_si512(list), 15)));
+        index = _mm512_mask_alignr_epi32(index, (__mmask16)behind, index, index, 15);
+        list = _mm512_mask_blend_ps((__mmask16)at, list, v);
+        index = _mm512_mask_blend_epi32((__mmask16)at, index, candidate);
+    }
+    _mm512_mask_storeu_ps(t->similarity + i * k, slots, list);
+    _mm512_mask_storeu_epi32(t->index + i * k, slots, index);
+}
+
 WANT static inline void offer(const hf_match_tile *t, int i, __m512i sums, uint32_t allowed, int k,
                               int32_t first)
 {
@@ -36,6 +65,10 @@ WANT static inline void offer(const hf_match_tile *t, int i, __m512i sums, uint3
     uint32_t good = allowed & _mm512_cmp_ps_mask(value, _mm512_set1_ps(similarity[k - 1]), _CMP_GE_OQ);
     if (!good)
         return;
+    if (k <= MAX_VECTOR_K) {
+        insert_all(t, i, value, good, k, first);
+        return;
+    }
     float values[HF_MATCH_LANES];
     _mm512_storeu_ps(values, value);
     for (; good; good &= good - 1) {

@@ -138,7 +138,7 @@ int hf_block_difference(const hf_block *b, int dx, int dy)
     return sum;
 }
 
-#define MAX_SIDE (2 * HF_REGISTER_MAX_REACH + 3)
+#define MAX_SIDE (2 * HF_REGISTER_MAX_REACH + 1)
 
 /* Differences of a row of n moves that begins at (dx, dy); outside the bordered picture those of its edge. */
 static void row_of_differences(const hf_block *b, int *sums, int n, int dx, int dy)
@@ -154,7 +154,7 @@ static void row_of_differences(const hf_block *b, int *sums, int n, int dx, int 
 
 float hf_block_search(const hf_block *b, int reach, int cx, int cy, float *move)
 {
-    int sums[MAX_SIDE * MAX_SIDE], best = hf_block_difference(b, cx, cy);
+    int sums[MAX_SIDE], best = hf_block_difference(b, cx, cy), at_x = 0, at_y = 0;
     float scale = 1.0f / (float)(b->size * b->size), way = WAY_COST / scale, best_cost = (float)best;
 
     move[0] = (float)cx;
@@ -163,24 +163,23 @@ float hf_block_search(const hf_block *b, int reach, int cx, int cy, float *move)
         return 0;
     if ((float)best * scale < AT_HOME && reach > 1)
         reach = 1;
-    /* One move more on each side than may win, for the parabola. */
-    int side = 2 * reach + 3, middle = (side + 1) * (reach + 1), at = middle;
-    for (int y = 0; y < side; y++)
-        row_of_differences(b, sums + y * side, side, cx - reach - 1, cy - reach - 1 + y);
-    for (int dy = -reach; dy <= reach; dy++)
+    for (int dy = -reach; dy <= reach; dy++) {
+        row_of_differences(b, sums, 2 * reach + 1, cx - reach, cy + dy);
         for (int dx = -reach; dx <= reach; dx++) {
-            int i = middle + dy * side + dx;
-            if ((float)sums[i] >= best_cost)
+            int sum = sums[dx + reach];
+            if ((float)sum >= best_cost)
                 continue;
-            float cost = (float)sums[i] + way * sqrtf((float)(dx * dx + dy * dy));
+            float cost = (float)sum + way * sqrtf((float)(dx * dx + dy * dy));
             if (cost < best_cost)
-                best_cost = cost, best = sums[i], at = i;
+                best_cost = cost, best = sum, at_x = dx, at_y = dy;
         }
-    move[0] += (float)(at % side - (reach + 1));
-    move[1] += (float)(at / side - (reach + 1));
+    }
+    move[0] += (float)at_x;
+    move[1] += (float)at_y;
     if (best > 0) {
-        move[0] += parabola(sums[at - 1], best, sums[at + 1]);
-        move[1] += parabola(sums[at - side], best, sums[at + side]);
+        int x = cx + at_x, y = cy + at_y;
+        move[0] += parabola(hf_block_difference(b, x - 1, y), best, hf_block_difference(b, x + 1, y));
+        move[1] += parabola(hf_block_difference(b, x, y - 1), best, hf_block_difference(b, x, y + 1));
     }
     return (float)best * scale;
 }

@@ -94,6 +94,7 @@ Test(match_context, cpu_gives_the_lists_of_ref)
         { 5, 7, 4, 5, 2 },   { 3, 17, 9, 5, 3 },  /* odd sizes, narrower and wider than a vector */
         { 9, 15, 8, 32, 1 }, { 6, 16, 5, 4, 50 }, /* k above the candidates; radius beyond the map */
         { 4, 41, 16, 5, 12 }, { 20, 33, 64, 5, 6 },
+        { 8, 30, 8, 16, 9 }, { 8, 30, 8, 17, 9 }, /* the longest list in one vector, and one more */
     };
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
         {

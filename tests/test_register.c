@@ -178,3 +178,70 @@ Test(register, a_light_that_cannot_be_had_is_an_error)
     cr_assert_null(light);
     hf_light_free(&light);
 }
+
+/* The search as its contract has it, every move looked at. */
+static float plain_search(const hf_block *b, int reach, int cx, int cy, float *move)
+{
+    int best = hf_block_difference(b, cx, cy), at_x = 0, at_y = 0;
+    float n = (float)(b->size * b->size), best_cost = (float)best;
+
+    move[0] = (float)cx, move[1] = (float)cy;
+    if (best == 0)
+        return 0;
+    if ((float)best * (1 / n) < 1.5f)
+        reach = 1;
+    for (int dy = -reach; dy <= reach; dy++)
+        for (int dx = -reach; dx <= reach; dx++) {
+            int sum = hf_block_difference(b, cx + dx, cy + dy);
+            float cost = (float)sum + 0.05f / (1 / n) * sqrtf((float)(dx * dx + dy * dy));
+            if (cost < best_cost)
+                best_cost = cost, best = sum, at_x = dx, at_y = dy;
+        }
+    for (int axis = 0; axis < 2; axis++) {
+        int u = cx + at_x, v = cy + at_y;
+        move[axis] += (float)(axis ? at_y : at_x);
+        int before = hf_block_difference(b, u - !axis, v - axis), after = hf_block_difference(b, u + !axis, v + axis);
+        int bend = before + after - 2 * best;
+        if (best > 0 && bend > 0)
+            move[axis] += 0.5f * (float)(before - after) / (float)bend;
+    }
+    return (float)best * (1 / n);
+}
+
+static hf_light *noisy(int width, int height, unsigned seed, int amplitude)
+{
+    hf_light *light;
+    uint8_t *rgb = malloc((size_t)width * (size_t)height * 3);
+    for (int i = 0; i < width * height; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        memset(rgb + 3 * i, texture_at(i % width * 0.3, i / width * 0.3) / 2 + (int)(seed >> 24) * amplitude / 256, 3);
+    }
+    cr_assert_eq(hf_light_new(&light, width, height, NULL), HF_OK);
+    hf_light_fill(light, rgb);
+    free(rgb);
+    return light;
+}
+
+/* To the last bit, at the border and far outside too. */
+Test(register, the_search_finds_what_looking_at_each_move_finds)
+{
+    static const int amplitudes[] = { 1, 4, 30, 120 };
+    for (int i = 0; i < 4; i++) {
+        hf_light *frame = noisy(W, H, 1, amplitudes[i]), *other = noisy(W, H, 2, amplitudes[i]);
+        for (int size = 4; size <= 24; size += 4)
+            for (int y = 0; y < H; y += size)
+                for (int x = 0; x < W; x += size) {
+                    hf_block b = hf_block_at(frame, other, x, y, size);
+                    int wish_x = (x * 7 + y) % 23 - 11, wish_y = (x + y * 5) % 31 - 15, reach = 1 + (x + y) / 4 % 6;
+                    if (x == 0)
+                        wish_x *= 20;
+                    float move[2], wanted[2], at = hf_block_search(&b, reach, wish_x, wish_y, move);
+                    float best = plain_search(&b, reach, wish_x, wish_y, wanted);
+                    cr_assert(at == best && move[0] == wanted[0] && move[1] == wanted[1],
+                              "noise %d, block of %d at %d, %d: (%g, %g) with %g, want (%g, %g) with %g", amplitudes[i],
+                              size, x, y, move[0], move[1], at, wanted[0], wanted[1], best);
+                }
+        hf_light_free(&frame);
+        hf_light_free(&other);
+    }
+}
