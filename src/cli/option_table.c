@@ -89,7 +89,7 @@ const hf_option_row hf_option_table[] = {
 
     { .group = "Model", .name = "model", .letter = 'm', .arg = "NAME", .kind = HF_OPT_TEXT,
       .verbs = ANY_MODEL, .field = FIELD(model), .initial = "classic",
-      .help = "what computes the features; `hfprop doctor` lists them" },
+      .help = "what computes the features: a name of `hfprop models`, or a path of Stable Diffusion weights" },
     { .group = "Model", .name = "weights", .arg = "PATH", .kind = HF_OPT_TEXT, .verbs = ANY_MODEL | MODELS,
       .field = FIELD(weights), .help = "file or folder of the model's weights, for models that have them" },
     { .group = "Model", .name = "precision", .arg = "TYPE", .kind = HF_OPT_CHOICE, .verbs = ANY_MODEL,
