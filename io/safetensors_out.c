@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define ALIGNMENT 8
+#define WIDEST 8 /* bytes of the widest types: arrays are written from these to those of 1 byte */
 
 static const char *type_name(hf_entry_type type)
 {
@@ -33,8 +34,7 @@ static int measure(size_t *bytes, const hf_tensor_entry *e, const char *path, hf
     return HF_OK;
 }
 
-/* One array's line of the header. The format allows no holes, so an array of odd length moves those behind it
- * off their alignment, which readers must bear. */
+/* One array's line of the header. */
 static int add_array(json_t *head, const hf_tensor_entry *e, size_t *at, const char *path, hf_error *err)
 {
     size_t bytes;
@@ -67,8 +67,10 @@ static int make_head(char **text, const hf_tensor_entry *arrays, size_t n, const
     for (size_t i = 0; i < n_metadata && rc >= 0; i++)
         if (json_object_set_new(about, metadata[i].key, json_string(metadata[i].text)) < 0)
             rc = hf_fail(err, HF_EARG, "%s: metadata \"%s\" is not UTF-8", path, metadata[i].key);
-    for (size_t i = 0; i < n && rc >= 0; i++)
-        rc = add_array(head, &arrays[i], &at, path, err);
+    for (int width = WIDEST; width; width /= 2)
+        for (size_t i = 0; i < n && rc >= 0; i++)
+            if (hf_entry_type_size(arrays[i].type) == (size_t)width)
+                rc = add_array(head, &arrays[i], &at, path, err);
     if (rc >= 0 && n_metadata)
         json_object_set(head, "__metadata__", about);
     if (rc >= 0 && (!(json = json_dumps(head, JSON_COMPACT | JSON_PRESERVE_ORDER)) ||
@@ -87,13 +89,17 @@ static int make_head(char **text, const hf_tensor_entry *arrays, size_t n, const
     return rc;
 }
 
+/* The format has no holes: wide types first keeps every array aligned. The same order as in the header. */
 static bool write_arrays(FILE *file, const hf_tensor_entry *arrays, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        size_t bytes;
-        if (measure(&bytes, &arrays[i], "", NULL) < 0 || fwrite(arrays[i].data, 1, bytes, file) != bytes)
-            return false;
-    }
+    for (int width = WIDEST; width; width /= 2)
+        for (size_t i = 0; i < n; i++) {
+            size_t bytes;
+            if (hf_entry_type_size(arrays[i].type) != (size_t)width)
+                continue;
+            if (measure(&bytes, &arrays[i], "", NULL) < 0 || fwrite(arrays[i].data, 1, bytes, file) != bytes)
+                return false;
+        }
     return true;
 }
 

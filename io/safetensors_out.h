@@ -11,7 +11,8 @@ typedef struct hf_metadata_line {
 
 /*
  * Write n arrays (name, type, n_dims, shape and data of each are read; bytes is not) to `path`.part and rename: a file
- * called `path` is always whole. Arrays lie in the order given, without holes, the first at a multiple of 8 bytes.
+ * called `path` is always whole. Arrays lie without holes, those of wide types
+ * first, else in the order given, so that all are aligned.
  * HF_EARG: no name, "__metadata__" or two arrays of one name, a negative size, text that is not UTF-8. HF_EIO, with
  * the system's reason. HF_ENOMEM.
  */

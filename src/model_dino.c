@@ -209,14 +209,13 @@ static void close_model(hf_model *model)
 
 static int load_network(hf_model_dino *m, const hf_model_params *p, const hf_dino_row *row, hf_error *err)
 {
-    static const hf_dtype dtypes[] = { [HF_PRECISION_AUTO] = HF_F32, [HF_PRECISION_F32] = HF_F32,
-                                       [HF_PRECISION_BF16] = HF_BF16, [HF_PRECISION_F16] = HF_F16 };
     hf_dino_files files;
     int rc = hf_dino_files_open(&files, row, p->weights, err);
     if (rc < 0)
         return rc;
-    hf_vit_params params = { .dtype = dtypes[p->precision], .n_heads = files.n_heads, .stride_px = p->stride };
-    if ((rc = hf_vit_new(&m->vit, m->base.backend, files.weights, &params, err)) < 0)
+    hf_vit_params params = { .n_heads = files.n_heads, .stride_px = p->stride };
+    if ((rc = hf_model_arithmetic(&params.dtype, m->base.backend, p->precision, err)) < 0 ||
+        (rc = hf_vit_new(&m->vit, m->base.backend, files.weights, &params, err)) < 0)
         goto end;
     const hf_vit_sizes *s = hf_vit_get_sizes(m->vit);
     if (row->width && (s->width != row->width || s->patch_px != row->patch_px || s->n_registers != row->n_registers))
@@ -270,6 +269,14 @@ static int set_making(hf_model_dino *m, const hf_model_params *p, hf_error *err)
         return hf_fail(err, HF_EUNSUPPORTED, "%s: %d layers at a time, want up to %d", m->name, m->n_taps, MAX_TAPS);
     m->base.n_channels = m->making == BINNED ? hf_log_bin_parts(p->bins) * s->width : m->n_taps * s->width;
     return p->aggregation ? load_aggregation(m, p, err) : HF_OK;
+}
+
+bool hf_model_dino_is_path(const char *path)
+{
+    hf_dino_files files;
+    bool is = hf_dino_files_open(&files, hf_dino_find("vit"), path, NULL) == HF_OK;
+    hf_dino_files_close(&files);
+    return is;
 }
 
 int hf_model_dino_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err)

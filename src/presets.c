@@ -40,7 +40,7 @@ static const hf_preset presets[] = {
     { "sd15-stop1", "sd15 stopped after the first step", FULL15, .n_run = 1 },
     { "sd15-stop5", "sd15 stopped after 5 steps", FULL15, .n_run = 5 },
     { "sd15-stop10", "sd15 stopped after 10 steps", FULL15, .n_run = 10 },
-    { "sd15-generation", "sd15 on the way back from the noise that the inversion ends in", FULL15,
+    { "sd15-generation", "sd15 on the way back from the noise that the inversion ends in; --diffusion noise: from seeded noise", FULL15,
       .direction = HF_DDIM_GENERATION },
     { "sd15-layer4", "one raw layer of SD 1.5 at one step", SD15, .features = HF_SD_LAYER, .n_steps = 1, .layer = 4 },
     { "sd15-concat", "all 12 raw layers of SD 1.5 at one step, side by side", SD15, .features = HF_SD_CONCAT,

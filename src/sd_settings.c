@@ -167,6 +167,9 @@ int hf_sd_settings_make(hf_sd_settings *s, const hf_preset *preset, const hf_mod
     make_way(s, preset, p, f, a);
     if (s->square_px < SIZE_UNIT || s->square_px % SIZE_UNIT || s->square_px > 8192)
         return hf_fail(err, HF_EARG, "a square of %d pixels, want a multiple of %d up to 8192", s->square_px, SIZE_UNIT);
+    if (p->square_px && s->is_padded)
+        return hf_fail(err, HF_EARG, "a square of %d pixels, but pictures keep their shape here: it takes --fit square and "
+                       "--match first", p->square_px);
     if (s->seed < 0 || s->guidance < 0)
         return hf_fail(err, HF_EARG, "seed %d and guidance %g, want no negative numbers", s->seed, (double)s->guidance);
     if ((rc = refuse_foreign(s, p, err)) < 0)

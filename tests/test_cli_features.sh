@@ -74,6 +74,9 @@ size_is p.png 686x776
 good features a.png -o out --size 48 -m vit --weights "$golden/vit_names_dino.pth"
 has out/a.npy "'shape': (12, 16, 16), }"
 
+good features a.png -o out --size 48 -m "$golden/vit_names_dino.pth"
+has out/a.json '"model": "vit"'
+
 # A file that is there is kept
 "$hfprop" features a.png -o out -q -y || fail 'a second run with -y'
 bad_output=$("$hfprop" features a.png -o out 2>&1 </dev/null)

@@ -125,6 +125,9 @@ says 0 'ok       transformer' models verify "$golden/../vit_names_dinov2_hf.safe
 says 0 'missing  facebook/dino-vits8 (Apache-2.0)' models
 says 4 'dino_deitsmall8_pretrain.pth' models info dino-vits8
 says 0 '"transformer":{' models info vit --weights "$vit" --json
+says 0 '3 of 5 steps' models info sd15-onestep --weights "$golden/sd1" --aggregation "$golden/sd2/aggregation_network_sdv2-1.pt"
+says 0 'ok       aggregation' models verify "$golden/sd1.safetensors" --aggregation "$golden/sd1/aggregation_network.pt"
+says 4 'not an aggregation network' models info "$vit" --aggregation "$vit"
 
 # The command line.
 says 2 'want list, info NAME or verify NAME' models lost

@@ -125,7 +125,7 @@ Test(sd_files, configs_say_heads_groups_scale_and_prediction)
     cr_assert_eq(f->unet.n_heads[0], 2);
     cr_assert_eq(f->unet.n_groups, 8);
     cr_assert_eq(f->text.activation, HF_ACT_QUICK_GELU);
-    cr_assert_eq(f->text.n_heads, 2);
+    cr_assert_eq(f->text.n_heads, 1);
     cr_assert_float_eq(f->vae.scale, 0.18215f, 1e-7f);
     cr_assert_eq(f->prediction, HF_PREDICTION_EPSILON);
     cr_assert_str_eq(f->prediction_from, "scheduler_config.json");
@@ -391,7 +391,7 @@ CONFIG_CASE(a_shifted_vae_is_refused, "vae/config.json", "\"shift_factor\": null
             "shift_factor")
 CONFIG_CASE(another_text_activation_is_refused, "text_encoder/config.json", "\"hidden_act\": \"quick_gelu\"",
             "\"hidden_act\": \"relu\"", HF_EMODEL, "hidden_act is \"relu\"")
-CONFIG_CASE(text_heads_must_divide, "text_encoder/config.json", "\"num_attention_heads\": 2", "\"num_attention_heads\": 3",
+CONFIG_CASE(text_heads_must_divide, "text_encoder/config.json", "\"num_attention_heads\": 1", "\"num_attention_heads\": 3",
             HF_EMODEL, "num_attention_heads is 3")
 CONFIG_CASE(another_noise_schedule_is_refused, "scheduler/scheduler_config.json", "0.00085", "0.0001", HF_EMODEL,
             "beta_start")

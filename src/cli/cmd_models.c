@@ -27,7 +27,7 @@ static int list_all(const hf_options *o, hf_error *err)
 static int info(const hf_options *o, const char *name, hf_error *err)
 {
     hf_models_target *target;
-    int rc = hf_models_open(&target, name, o->weights, err);
+    int rc = hf_models_open(&target, name, o->weights, o->aggregation, err);
     if (rc < 0)
         return rc;
     json_t *object = hf_models_info_json(target);
@@ -46,7 +46,7 @@ static int verify(const hf_options *o, const char *name, hf_error *err)
 {
     hf_models_target *target;
     json_t *report = NULL;
-    int rc = hf_models_open(&target, name, o->weights, err), ok = 0;
+    int rc = hf_models_open(&target, name, o->weights, o->aggregation, err), ok = 0;
 
     if (rc == HF_OK)
         rc = hf_models_verify(&report, target, o->json ? NULL : stdout, err);

@@ -28,10 +28,12 @@ typedef struct hf_models_target {
 
 /*
  * Open the files of a model by name, or those of a path or cached repository: a model with the aggregation networks in its
- * folder, or one aggregation network. weights: what --weights gave, or NULL. Errors: as hf_sd_files_open,
+ * folder, or one aggregation network. weights, aggregation: what --weights and --aggregation gave,
+ * or NULL. Errors: as hf_sd_files_open,
  * hf_dino_files_open, hf_aggregation_file_open, hf_preset_*; HF_EARG for a model that has no files.
  */
-int  hf_models_open(hf_models_target **out, const char *name, const char *weights, hf_error *err);
+int  hf_models_open(hf_models_target **out, const char *name, const char *weights,
+                    const char *aggregation, hf_error *err);
 void hf_models_close(hf_models_target **target);
 
 /* Names, descriptions, files and whether they are here. A new reference; NULL only without memory. */

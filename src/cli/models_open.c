@@ -86,7 +86,7 @@ static int open_dino(hf_models_target *t, const hf_dino_row *row, const char *we
     return hf_vit_sizes_read(&t->sizes, t->dino->weights, &(hf_vit_params){ .n_heads = t->dino->n_heads }, err);
 }
 
-static int open_preset(hf_models_target *t, const char *weights, hf_error *err)
+static int open_preset(hf_models_target *t, const char *weights, const char *aggregation, hf_error *err)
 {
     char path[HF_SD_PATH];
     int rc;
@@ -94,7 +94,7 @@ static int open_preset(hf_models_target *t, const char *weights, hf_error *err)
     if ((rc = hf_preset_weights(path, sizeof(path), t->preset, weights, err)) < 0 ||
         (rc = hf_sd_files_open(&t->files, &(hf_sd_params){ .path = path }, err)) < 0 || !t->preset->aggregation)
         return rc;
-    if ((rc = hf_preset_aggregation(path, sizeof(path), t->preset, NULL, t->files->path, err)) < 0)
+    if ((rc = hf_preset_aggregation(path, sizeof(path), t->preset, aggregation, t->files->path, err)) < 0)
         return rc;
     return add_network(t, path, err);
 }
@@ -118,7 +118,7 @@ static int open_path(hf_models_target *t, const char *path, hf_error *err)
     return hf_is_folder(t->files->path) ? add_networks_of(t, t->files->path, err) : HF_OK;
 }
 
-int hf_models_open(hf_models_target **out, const char *name, const char *weights, hf_error *err)
+int hf_models_open(hf_models_target **out, const char *name, const char *weights, const char *aggregation, hf_error *err)
 {
     hf_models_target *t = calloc(1, sizeof(*t));
     int rc;
@@ -128,9 +128,11 @@ int hf_models_open(hf_models_target **out, const char *name, const char *weights
         return hf_fail(err, HF_ENOMEM, "%s: out of memory", name);
     snprintf(t->name, sizeof(t->name), "%s", name);
     t->preset = hf_preset_find(name);
-    rc = t->preset            ? open_preset(t, weights, err)
+    rc = t->preset            ? open_preset(t, weights, aggregation, err)
          : hf_dino_find(name) ? open_dino(t, hf_dino_find(name), weights, err)
                               : open_path(t, name, err);
+    if (rc == HF_OK && aggregation && !t->preset)
+        rc = add_network(t, aggregation, err);
     *out = t;
     if (rc < 0)
         hf_models_close(out);

@@ -41,7 +41,7 @@ def parts(family):
         block_out_channels=(8, 8, 8, 8), norm_num_groups=GROUPS, layers_per_block=1, latent_channels=4,
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4, sample_size=64)
     text = CLIPTextModel(CLIPTextConfig(
-        vocab_size=N_TOKENS, hidden_size=WIDTH, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
+        vocab_size=N_TOKENS, hidden_size=WIDTH, intermediate_size=16, num_hidden_layers=2, num_attention_heads=1,
         max_position_embeddings=77, hidden_act="quick_gelu" if family == 1 else "gelu", bos_token_id=N_TOKENS - 2,
         eos_token_id=N_TOKENS - 1, pad_token_id=N_TOKENS - 1 if family == 1 else 0))
     # Weights as they are initialised leave taps that hardly depend on the picture: stronger ones, gains off 1.
