@@ -79,9 +79,9 @@ int hf_cpu_conv_run(hf_backend *be, void *dst, const void *src, hf_packed *weigh
 
 void hf_cpu_plans_free(hf_cpu *cpu);
 
-/* The same for the 3x3 convolutions that cpu_winograd.c does faster, which `fits` tells. */
+/* The same for the 3x3 convolutions that cpu_winograd.c does faster, which `fits` tells: those write f32. */
 bool hf_cpu_winograd_fits(const hf_cpu_conv_key *key);
-int  hf_cpu_winograd_run(hf_backend *be, float *dst, const float *src, hf_packed *weight, const hf_tensor *bias,
+int  hf_cpu_winograd_run(hf_backend *be, float *dst, const void *src, hf_packed *weight, const hf_tensor *bias,
                          const hf_cpu_conv_key *key, hf_error *err);
 
 /* Row-major C = alpha op(A) op(B) + beta C; leading dimensions are row steps. Runs on

@@ -38,37 +38,54 @@
 
 typedef struct winograd {
     const hf_cpu_conv_key *key;
-    const float *src, *bias;
+    const void  *src, *weight; /* of in_type; weight [3,3,C,n_out] */
+    const float *bias;
     float       *dst;
-    const float *weight; /* [3,3,C,n_out] */
     int64_t      tiles_y, tiles_x, n_tiles; /* n_tiles: of all pictures */
     int64_t      first_panel, n_panels;     /* that `filters` holds */
     float       *filters;                   /* [n_panels,36,C,32] */
 } winograd;
 
-static bool has_avx512(void)
+static bool has(dnnl_cpu_isa_t wanted)
 {
-    dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-    return (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+    return (dnnl_get_effective_cpu_isa() & wanted) == wanted;
+}
+
+/* With AMX the plain sum in bf16 is many times faster still; with AVX-512's bf16 it is a little slower than this. */
+static bool type_fits(hf_dtype type)
+{
+    return has(dnnl_cpu_isa_avx512_core) &&
+           (type == HF_F32 || (type == HF_BF16 && !has(dnnl_cpu_isa_avx512_core_amx)));
 }
 
 bool hf_cpu_winograd_fits(const hf_cpu_conv_key *k)
 {
     int64_t tiles_y = (k->Ho + 3) / 4, tiles_x = (k->Wo + 3) / 4;
     return k->kernel_h == 3 && k->kernel_w == 3 && k->stride == 1 && k->dilation == 1 && k->n_groups == 1 &&
-           k->in_type == HF_F32 && k->out_type == HF_F32 && k->C >= MIN_CHANNELS && k->n_out >= MIN_CHANNELS &&
-           k->n * tiles_y * tiles_x >= MIN_TILES && tiles_y * tiles_x * 16 * 4 <= k->Ho * k->Wo * 5 && has_avx512();
+           k->out_type == HF_F32 && k->C >= MIN_CHANNELS && k->n_out >= MIN_CHANNELS &&
+           k->n * tiles_y * tiles_x >= MIN_TILES && tiles_y * tiles_x * 16 * 4 <= k->Ho * k->Wo * 5 &&
+           type_fits((hf_dtype)k->in_type);
+}
+
+/* Numbers at.. of an array of either type, as f32. */
+WANT static inline __m512 load(const void *array, int64_t at, bool is_bf16, __mmask16 mask)
+{
+    if (!is_bf16)
+        return _mm512_maskz_loadu_ps(mask, (const float *)array + at);
+    __m256i bits = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)array + at);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
 }
 
 /* G g G^t for 16 output channels of one input channel. */
-WANT static inline void transform_filter(float *out, int64_t step, const float *weight, int64_t weight_step, __mmask16 mask)
+WANT static inline void transform_filter(float *out, int64_t step, const void *weight, int64_t at, int64_t weight_step,
+                                         bool is_bf16, __mmask16 mask)
 {
     __m512 g[3][3], m[6][3], sixth = _mm512_set1_ps(1.0f / 6), quarter = _mm512_set1_ps(0.25f);
     __m512 small = _mm512_set1_ps(1.0f / 24), middle = _mm512_set1_ps(1.0f / 12);
 
     for (int i = 0; i < 3; i++)
         for (int j = 0; j < 3; j++)
-            g[i][j] = _mm512_maskz_loadu_ps(mask, weight + (i * 3 + j) * weight_step);
+            g[i][j] = load(weight, at + (i * 3 + j) * weight_step, is_bf16, mask);
     for (int j = 0; j < 3; j++) {
         __m512 even = _mm512_mul_ps(_mm512_add_ps(g[0][j], g[2][j]), sixth), odd = _mm512_mul_ps(g[1][j], sixth);
         __m512 even2 = _mm512_fmadd_ps(g[2][j], sixth, _mm512_mul_ps(g[0][j], small));
@@ -104,13 +121,15 @@ static inline __mmask16 lanes_below(int64_t n)
 WANT static void transform_filters(const winograd *w)
 {
     int64_t C = w->key->C, K = w->key->n_out;
+    bool is_bf16 = w->key->in_type == HF_BF16;
 #pragma omp for collapse(2)
     for (int64_t panel = 0; panel < w->n_panels; panel++)
         for (int64_t c = 0; c < C; c++) {
             float *out = w->filters + (panel * PLACES * C + c) * PANEL;
             for (int half = 0; half < 2; half++) {
                 int64_t first = (w->first_panel + panel) * PANEL + half * LANES;
-                transform_filter(out + half * LANES, C * PANEL, w->weight + c * K + first, C * K, lanes_below(K - first));
+                transform_filter(out + half * LANES, C * PANEL, w->weight, c * K + first, C * K, is_bf16,
+                                 lanes_below(K - first));
             }
         }
 }
@@ -126,8 +145,8 @@ WANT static void transform_filters(const winograd *w)
         o3 = _mm512_add_ps(c_, e_), o4 = _mm512_sub_ps(c_, e_), o5 = g_;                                               \
     } while (0)
 
-/* B^t d B of one tile, all channels. rows: 36 pointers to its pixels; out: place p at out + p * step. */
-WANT static void transform_input(float *out, int64_t step, const float *const *pixels, int64_t C)
+/* B^t d B of one tile, all channels. pixels: its 36; out: place p at out + p * step. */
+WANT static void transform_input(float *out, int64_t step, const void *const *pixels, bool is_bf16, int64_t C)
 {
     const __m512 two = _mm512_set1_ps(2), four = _mm512_set1_ps(4), five = _mm512_set1_ps(5);
     for (int64_t c = 0; c < C; c += LANES) {
@@ -136,7 +155,7 @@ WANT static void transform_input(float *out, int64_t step, const float *const *p
         for (int j = 0; j < 6; j++) {
             __m512 d[6];
             for (int i = 0; i < 6; i++)
-                d[i] = _mm512_maskz_loadu_ps(mask, pixels[i * 6 + j] + c);
+                d[i] = load(pixels[i * 6 + j], c, is_bf16, mask);
             TRANSFORM_SIX(m[0][j], m[1][j], m[2][j], m[3][j], m[4][j], m[5][j], d[0], d[1], d[2], d[3], d[4], d[5]);
         }
         for (int i = 0; i < 6; i++) {
@@ -216,19 +235,21 @@ static tile_place place_of(const winograd *w, int64_t tile)
 }
 
 /* Transformed inputs of n tiles, [36,rows,C]; rows are n rounded up, the rest is zero. zeros: C of them, for the padding. */
-static void transform_block(float *inputs, const winograd *w, int64_t first, int64_t n, int64_t rows, const float *zeros)
+static void transform_block(float *inputs, const winograd *w, int64_t first, int64_t n, int64_t rows, const void *zeros)
 {
     const hf_cpu_conv_key *k = w->key;
-    const float *pixels[PLACES];
+    const void *pixels[PLACES];
+    bool is_bf16 = k->in_type == HF_BF16;
+    int64_t pixel_bytes = k->C * (int64_t)hf_dtype_size((hf_dtype)k->in_type);
     for (int64_t t = 0; t < n; t++) {
         tile_place at = place_of(w, first + t);
         for (int i = 0; i < 6; i++)
             for (int j = 0; j < 6; j++) {
                 int64_t y = at.y - k->pad_top + i, x = at.x - k->pad_left + j;
                 bool inside = y >= 0 && y < k->H && x >= 0 && x < k->W;
-                pixels[i * 6 + j] = inside ? w->src + ((at.n * k->H + y) * k->W + x) * k->C : zeros;
+                pixels[i * 6 + j] = inside ? (const char *)w->src + ((at.n * k->H + y) * k->W + x) * pixel_bytes : zeros;
             }
-        transform_input(inputs + t * k->C, rows * k->C, pixels, k->C);
+        transform_input(inputs + t * k->C, rows * k->C, pixels, is_bf16, k->C);
     }
     for (int p = 0; n < rows && p < PLACES; p++)
         memset(inputs + (p * rows + n) * k->C, 0, (size_t)((rows - n) * k->C) * sizeof(float));
@@ -254,7 +275,7 @@ WANT static void write_block(const winograd *w, int64_t panel, int64_t first, in
 }
 
 /* All panels at hand of the tiles first.. of a block. */
-static void run_block(const winograd *w, int64_t first, float *inputs, float *products, const float *zeros)
+static void run_block(const winograd *w, int64_t first, float *inputs, float *products, const void *zeros)
 {
     int64_t C = w->key->C, n = w->n_tiles - first < BLOCK ? w->n_tiles - first : BLOCK;
     int64_t rows = (n + ROWS - 1) / ROWS * ROWS;
@@ -269,7 +290,7 @@ static void run_block(const winograd *w, int64_t first, float *inputs, float *pr
     }
 }
 
-static int get_weight(const float **out, hf_backend *be, hf_packed *weight, hf_error *err)
+static int get_weight(const void **out, hf_backend *be, hf_packed *weight, hf_error *err)
 {
     dnnl_memory_desc_t md;
     dnnl_dims_t dims;
@@ -277,7 +298,7 @@ static int get_weight(const float **out, hf_backend *be, hf_packed *weight, hf_e
     void *data = NULL;
     int n = hf_cpu_weight_dims(dims, weight), rc;
 
-    if ((rc = HF_DNNL(dnnl_memory_desc_init_by_tag(&md, n, dims, dnnl_f32, dnnl_hwio), err)) < 0 ||
+    if ((rc = HF_DNNL(dnnl_memory_desc_init_by_tag(&md, n, dims, hf_cpu_dnnl_type(weight->dtype), dnnl_hwio), err)) < 0 ||
         (rc = hf_cpu_packed_layout(be, &memory, weight, &md, err)) < 0 ||
         (rc = HF_DNNL(dnnl_memory_get_data_handle(memory, &data), err)) < 0)
         return rc;
@@ -285,7 +306,7 @@ static int get_weight(const float **out, hf_backend *be, hf_packed *weight, hf_e
     return HF_OK;
 }
 
-int hf_cpu_winograd_run(hf_backend *be, float *dst, const float *src, hf_packed *weight, const hf_tensor *bias,
+int hf_cpu_winograd_run(hf_backend *be, float *dst, const void *src, hf_packed *weight, const hf_tensor *bias,
                         const hf_cpu_conv_key *key, hf_error *err)
 {
     winograd w = { .key = key, .src = src, .dst = dst, .bias = bias ? bias->data : NULL,
@@ -300,8 +321,8 @@ int hf_cpu_winograd_run(hf_backend *be, float *dst, const float *src, hf_packed 
     if ((rc = get_weight(&w.weight, be, weight, err)) < 0)
         return rc;
     int64_t zero_floats = (C + LANES - 1) / LANES * LANES;
-    float *memory = hf_cpu_scratch(be, HF_CPU_WORK, (size_t)(chunk * panel_floats + zero_floats + own_floats * be->n_threads) *
-                                   sizeof(float), err);
+    int64_t floats = chunk * panel_floats + zero_floats + own_floats * be->n_threads;
+    float *memory = hf_cpu_scratch(be, HF_CPU_WORK, (size_t)floats * sizeof(float), err);
     if (!memory)
         return HF_ENOMEM;
     float *zeros = memory + chunk * panel_floats;
@@ -336,7 +357,7 @@ bool hf_cpu_winograd_fits(const hf_cpu_conv_key *key)
     return false;
 }
 
-int hf_cpu_winograd_run(hf_backend *be, float *dst, const float *src, hf_packed *weight, const hf_tensor *bias,
+int hf_cpu_winograd_run(hf_backend *be, float *dst, const void *src, hf_packed *weight, const hf_tensor *bias,
                         const hf_cpu_conv_key *key, hf_error *err)
 {
     (void)be, (void)dst, (void)src, (void)weight, (void)bias, (void)key;

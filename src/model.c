@@ -10,12 +10,14 @@
 #include "src/model_classic.h"
 #include "src/model_dino.h"
 #include "src/model_sd.h"
+#include "src/model_tiny.h"
 
 static const struct {
     hf_model_info info;
     int (*open)(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err);
 } models[] = {
     { { "classic", "multi-scale colour and gradient statistics, no weights" }, hf_model_classic_open },
+    { { "tiny", "a small network of your own training beside classic's statistics" }, hf_model_tiny_open },
     { { "dino-vits8", "DINO, ViT-S/8" }, hf_model_dino_open },
     { { "dino-vits16", "DINO, ViT-S/16" }, hf_model_dino_open },
     { { "dino-vitb8", "DINO, ViT-B/8" }, hf_model_dino_open },

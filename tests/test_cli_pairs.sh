@@ -2,6 +2,7 @@
 #
 #   good 'piece of the standard output' arguments...
 #   bad CODE 'piece of the message' arguments...
+script=$(readlink -f "$0")
 . "$(dirname "$0")/cli_fixture.sh"
 
 good() {
@@ -150,6 +151,8 @@ bad 3 'no box of the source is annotated' pck pairs.json --images pictures --box
 bad 2 'want numbers separated by commas' pck pairs.json --images pictures --alpha 0.1x
 bad 2 'alpha is 0' pck pairs.json --images pictures --alpha 0
 bad 2 'want numbers of layers' pck pairs.json --images pictures --layers 0
+bad 2 '--at-steps: goes with --layers' pck pairs.json --images pictures --at-steps 4
+bad 2 'want numbers of steps' pck pairs.json --images pictures --layers 1 --at-steps x
 bad 2 'goes through layers itself' pck pairs.json --images pictures --layers 1 --layer 2
 bad 2 'has no setting' pck pairs.json --images pictures --layers all
 bad 2 'features from files have no layers' pck pairs.json --images pictures --layers all --from-features features
@@ -158,6 +161,13 @@ bad 2 'looks like a file' pck pairs.json --images pictures -o out.csv
 printf '{"src_imname": "a.png", "trg_imname": "turned.png", "src_kps": [[1, 2]], "trg_kps": [[1, 2]],
  "src_imsize": [640, 480, 3], "trg_imsize": [128, 96, 3], "category": ""}' >spair.json
 bad 3 'has 128x96 pixels, its annotation says 640x480' pck spair.json --images pictures
+
+# A sweep over layers, steps and ways of a tiny network with random weights.
+tiny=$(dirname "$script")/golden/sd_tiny/sd1
+good '3, generation, step 2' pck pairs.json --images pictures --model sd15 --weights "$tiny" --square 64 --steps 4 \
+    --layers 2,3 --at-steps 1,2 --both-ways -o sweep
+check 'a line for each' [ "$(wc -l <sweep/layers.csv)" = $((1 + 8 * 2 * 3)) ]
+check 'a chart with four lines' [ "$(grep -c '<path' sweep/layers.svg)" = 4 ]
 
 # ---- --flow ----
 

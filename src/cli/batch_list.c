@@ -23,21 +23,31 @@ static int is_folder(const char *path)
 
 /* ---- names ---- */
 
+/* Where the last part of the first `length` bytes of a path begins. */
+static int last_part(const char *path, int length)
+{
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    return length;
+}
+
 void hf_batch_name(char *name, size_t size, const char *input)
 {
     int length = (int)strlen(input), start;
 
     while (length > 1 && input[length - 1] == '/')
         length--;
-    const char *last = memrchr(input, '/', (size_t)length);
-    if (last && last > input && access(input, F_OK) != 0 && strpbrk(last, "%*?[")) /* a pattern: its folder's name */
-        length = (int)(last - input);
-    start = length;
-    while (start > 0 && input[start - 1] != '/')
-        start--;
-    const char *dot = memrchr(input + start, '.', (size_t)(length - start));
-    if (dot && dot > input + start && !is_folder(input))
-        length = (int)(dot - input);
+    start = last_part(input, length);
+    if (start > 1 && access(input, F_OK) != 0 && strpbrk(input + start, "%*?[")) { /* a pattern: its folder's name */
+        length = start - 1;
+        start = last_part(input, length);
+    }
+    if (!is_folder(input))
+        for (int i = length - 1; i > start; i--)
+            if (input[i] == '.') {
+                length = i;
+                break;
+            }
     snprintf(name, size, "%.*s", length - start, input + start);
 }
 

@@ -10,6 +10,7 @@
 #include "src/cli/progress.h"
 
 #define MAX_LAYERS 512
+#define MAX_STEPS 64
 
 typedef struct pck {
     const hf_options *options;
@@ -20,6 +21,8 @@ typedef struct pck {
     int               layers[MAX_LAYERS];
     int               n_layers; /* 0: no sweep */
     int               all_layers;
+    int               steps[MAX_STEPS];
+    int               n_steps; /* 0: as the options say */
     hf_pck_result    *results;
     int               n_results;
     int64_t           n_done;
@@ -43,22 +46,38 @@ static int read_alphas(hf_pck_params *p, const char *text, hf_error *err)
     return hf_pck_check(p, err);
 }
 
-static int read_layers(pck *w, const char *text, hf_error *err)
+/* Whole numbers of `low` and more, separated by commas. want: what the option takes. */
+static int read_numbers(int *numbers, int *n, int most, int low, const char *option, const char *text, const char *want,
+                        hf_error *err)
 {
-    w->all_layers = text && strcmp(text, "all") == 0;
-    if (!text || w->all_layers)
-        return HF_OK;
     for (const char *at = text; *at;) {
         char *end;
-        long layer = strtol(at, &end, 10);
-        if (end == at || (*end && *end != ',') || layer < 1 || layer > 9999)
-            return hf_fail(err, HF_EARG, "--layers %s: want numbers of layers, from 1, separated by commas, or all", text);
-        if (w->n_layers == MAX_LAYERS)
-            return hf_fail(err, HF_EARG, "--layers %s: more than %d layers", text, MAX_LAYERS);
-        w->layers[w->n_layers++] = (int)layer;
+        long number = strtol(at, &end, 10);
+        if (end == at || (*end && *end != ',') || number < low || number > 9999)
+            return hf_fail(err, HF_EARG, "%s %s: want %s", option, text, want);
+        if (*n == most)
+            return hf_fail(err, HF_EARG, "%s %s: more than %d", option, text, most);
+        numbers[(*n)++] = (int)number;
         at = *end ? end + 1 : end;
     }
-    return w->n_layers ? HF_OK : hf_fail(err, HF_EARG, "--layers: no layer is named");
+    return *n ? HF_OK : hf_fail(err, HF_EARG, "%s: want %s", option, want);
+}
+
+static int read_sweep(pck *w, hf_error *err)
+{
+    const hf_options *o = w->options;
+    int rc = HF_OK;
+
+    if ((o->at_steps || o->both_ways) && !o->layers)
+        return hf_fail(err, HF_EARG, "%s: goes with --layers", o->at_steps ? "--at-steps" : "--both-ways");
+    w->all_layers = o->layers && strcmp(o->layers, "all") == 0;
+    if (o->layers && !w->all_layers)
+        rc = read_numbers(w->layers, &w->n_layers, MAX_LAYERS, 1, "--layers", o->layers,
+                          "numbers of layers, from 1, separated by commas, or all", err);
+    if (rc >= 0 && o->at_steps)
+        rc = read_numbers(w->steps, &w->n_steps, MAX_STEPS, 0, "--at-steps", o->at_steps,
+                          "numbers of steps separated by commas", err);
+    return rc;
 }
 
 /* Where no box is annotated, the key points are all there is. */
@@ -93,7 +112,7 @@ static int check_options(pck *w, hf_error *err)
         return hf_fail(err, HF_EARG, "--layers: features from files have no layers");
     if ((rc = read_alphas(&w->setup.params, o->alphas, err)) < 0)
         return rc;
-    return read_layers(w, o->layers, err);
+    return read_sweep(w, err);
 }
 
 static int read_annotations(pck *w, hf_error *err)
@@ -136,32 +155,42 @@ static hf_pck_result *next_result(pck *w)
     return &grown[w->n_results++];
 }
 
-static void describe_sizes(pck *w)
+/* One line of the chart: a way and a step, or neither. */
+typedef struct line {
+    hf_diffusion_way way;  /* AUTO: as the options say */
+    int              step; /* -1: the same */
+} line;
+
+static void name_line(char *text, size_t size, const line *l)
 {
-    const hf_options *o = w->options;
-    if (o->features_dir)
-        snprintf(w->features, sizeof(w->features), "as they are in the files");
-    else if (o->squeeze)
-        snprintf(w->features, sizeof(w->features), "images squeezed to %dx%d", o->size ? o->size : HF_DESCRIBE_SQUARE_SIZE,
-                 o->size ? o->size : HF_DESCRIBE_SQUARE_SIZE);
+    const char *way = l->way == HF_DIFFUSION_INVERSION ? "inversion" : l->way == HF_DIFFUSION_GENERATION ? "generation" : "";
+    if (l->step >= 0)
+        snprintf(text, size, "%s%sstep %d", way, *way ? ", " : "", l->step);
     else
-        snprintf(w->features, sizeof(w->features), "images at a shorter side of %d%s", o->size ? o->size : HF_DESCRIBE_SIZE,
-                 o->size ? "" : " (at most doubled)");
+        snprintf(text, size, "%s", way);
 }
 
 /* One model, or one layer of it (0: as the options say). */
-static int run_one(pck *w, int layer, hf_error *err)
+static int run_one(pck *w, const line *l, int layer, hf_error *err)
 {
     hf_describe_params params;
     hf_describer *describer = NULL;
+    char step[16];
     int rc;
 
     hf_options_describe(&params, w->options);
     if (layer)
         params.model.layer = layer;
+    if (l->way != HF_DIFFUSION_AUTO)
+        params.model.diffusion = l->way;
+    if (l->step >= 0) {
+        snprintf(step, sizeof(step), "%d", l->step);
+        params.model.save_steps = step;
+    }
     w->stage = HF_STAGE_USAGE;
     if ((rc = hf_describer_open(&describer, &params, err)) < 0)
         return rc;
+    hf_describer_size_text(w->features, sizeof(w->features), describer);
     hf_pck_result *result = next_result(w);
     if (!result) {
         rc = hf_fail(err, HF_ENOMEM, "pck: out of memory");
@@ -169,6 +198,7 @@ static int run_one(pck *w, int layer, hf_error *err)
     }
     if (layer)
         snprintf(result->label, sizeof(result->label), "%d", layer);
+    name_line(result->series, sizeof(result->series), l);
     rc = hf_pck_run(result, describer, w->set, &w->setup, tick, w, &w->stage, err);
 end:
     hf_describer_close(&describer);
@@ -176,10 +206,10 @@ end:
 }
 
 /* Layers 1, 2, ... until the model says that there is none of that number. */
-static int run_all_layers(pck *w, hf_error *err)
+static int run_all_layers(pck *w, const line *l, hf_error *err)
 {
     for (int layer = 1; layer <= MAX_LAYERS; layer++) {
-        int rc = run_one(w, layer, err);
+        int rc = run_one(w, l, layer, err);
         if (rc == HF_EARG && layer > 1 && w->stage == HF_STAGE_USAGE)
             return HF_OK;
         if (rc < 0)
@@ -188,19 +218,30 @@ static int run_all_layers(pck *w, hf_error *err)
     return HF_OK;
 }
 
-static int run_models(pck *w, hf_error *err)
+static int run_line(pck *w, const line *l, hf_error *err)
 {
     int rc = HF_OK;
-
-    describe_sizes(w);
-    hf_report_start_progress(w->report, w->all_layers ? -1 : (int64_t)w->setup.n_pairs * (w->n_layers ? w->n_layers : 1),
-                             0);
     if (w->all_layers)
-        return run_all_layers(w, err);
+        return run_all_layers(w, l, err);
     if (!w->n_layers)
-        return run_one(w, 0, err);
+        return run_one(w, l, 0, err);
     for (int i = 0; rc >= 0 && i < w->n_layers; i++)
-        rc = run_one(w, w->layers[i], err);
+        rc = run_one(w, l, w->layers[i], err);
+    return rc;
+}
+
+static int run_models(pck *w, hf_error *err)
+{
+    int n_ways = w->options->both_ways ? 2 : 1, n_steps = w->n_steps ? w->n_steps : 1, rc = HF_OK;
+    int64_t n_models = (int64_t)n_ways * n_steps * (w->n_layers ? w->n_layers : 1);
+
+    hf_report_start_progress(w->report, w->all_layers ? -1 : w->setup.n_pairs * n_models, 0);
+    for (int way = 0; way < n_ways; way++)
+        for (int s = 0; rc >= 0 && s < n_steps; s++) {
+            line l = { .way = n_ways == 1 ? HF_DIFFUSION_AUTO : way ? HF_DIFFUSION_GENERATION : HF_DIFFUSION_INVERSION,
+                       .step = w->n_steps ? w->steps[s] : -1 };
+            rc = run_line(w, &l, err);
+        }
     return rc;
 }
 

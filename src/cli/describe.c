@@ -103,6 +103,20 @@ void hf_describer_work_size(const hf_describer *d, int width, int height, int *w
     *work_height = to_multiple(height * scale, unit);
 }
 
+void hf_describer_size_text(char *text, size_t size, const hf_describer *d)
+{
+    int square = d->p.size ? d->p.size : HF_DESCRIBE_SQUARE_SIZE;
+    if (!d->model)
+        snprintf(text, size, "as they are in the files");
+    else if (d->p.is_square)
+        snprintf(text, size, "images squeezed to %dx%d", square, square);
+    else if (!d->p.size && has_fixed_grid(d->model))
+        snprintf(text, size, "images as they are, brought to its own size by the model");
+    else
+        snprintf(text, size, "images at a shorter side of %d%s", d->p.size ? d->p.size : HF_DESCRIBE_SIZE,
+                 d->p.size ? "" : " (at most doubled)");
+}
+
 /* ---- from an image to features ---- */
 
 /* The image at working size, as bytes: rgb_to_image gives 0..255 in floats, cast rounds them. */

@@ -43,6 +43,9 @@ int hf_describer_adapts(const hf_describer *describer);
 /* The size at which features of an image are computed. */
 void hf_describer_work_size(const hf_describer *describer, int width, int height, int *work_width, int *work_height);
 
+/* The same in words, for any image: "images squeezed to 512x512". */
+void hf_describer_size_text(char *text, size_t size, const hf_describer *describer);
+
 typedef struct hf_description {
     hf_backend    *backend;
     hf_tensor      features; /* f32 [h,w,D] in the backend's memory */

@@ -157,10 +157,10 @@ typedef struct hf_options {
     int         n_select, by_pixels;
     double      apart_cells;
     int         warp_splat, warp_colormap, warp_over, panel; /* warp */
-    const char *images, *alphas, *key_split, *pairs_path, *layers; /* pck */
+    const char *images, *alphas, *key_split, *pairs_path, *layers, *at_steps; /* pck */
     int         base; /* 0 both, else 1 + hf_pck_base */
     int         box;  /* 0 auto, else 1 + hf_pck_box */
-    int         strictly, eval_size, max_pairs;
+    int         strictly, eval_size, max_pairs, both_ways;
 
     /* hfprop features */
     const char *pca;

@@ -17,6 +17,7 @@ void hf_options_describe(hf_describe_params *params, const hf_options *o)
         .folder = o->features_dir,
     };
     hf_options_model(&params->model, o);
+    params->model.match = HF_MATCH_FIRST; /* one image with another, over any distance */
 }
 
 int hf_pair_open_report(hf_report **out, const hf_options *options, hf_error *err)

@@ -33,7 +33,8 @@ typedef struct hf_pck_row {
 
 /* Results of one model or layer. */
 typedef struct hf_pck_result {
-    char         label[64]; /* "4"; "" where nothing is swept */
+    char         label[16];  /* of the layer: "4"; "" where nothing is swept */
+    char         series[48]; /* "inversion, step 40"; "" where only layers are swept */
     char         model[512];
     hf_pck_tally tally[2];  /* by base */
     hf_pck_row  *rows;      /* [n_pairs] */

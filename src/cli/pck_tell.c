@@ -124,15 +124,22 @@ static void print_one(FILE *out, const hf_pck_report *r)
         print_line(out, r, result, result->tally[0].categories[c].category, c, hf_pck_per_point);
 }
 
+static void print_lines_of_sweep(FILE *out, const hf_pck_report *r, const char *head, figure value)
+{
+    print_head(out, r, head);
+    for (int i = 0; i < r->n_results; i++) {
+        const hf_pck_result *result = &r->results[i];
+        char name[80];
+        snprintf(name, sizeof(name), "%s%s%s", result->label, result->series[0] ? ", " : "", result->series);
+        print_line(out, r, result, name, -1, value);
+    }
+}
+
 static void print_sweep(FILE *out, const hf_pck_report *r)
 {
-    print_head(out, r, "layer, per key point");
-    for (int i = 0; i < r->n_results; i++)
-        print_line(out, r, &r->results[i], r->results[i].label, -1, hf_pck_per_point);
+    print_lines_of_sweep(out, r, "layer, per key point", hf_pck_per_point);
     fputc('\n', out);
-    print_head(out, r, "layer, per image");
-    for (int i = 0; i < r->n_results; i++)
-        print_line(out, r, &r->results[i], r->results[i].label, -1, hf_pck_per_image);
+    print_lines_of_sweep(out, r, "layer, per image", hf_pck_per_image);
 }
 
 int hf_pck_print(FILE *out, const hf_pck_report *report, hf_error *err)
@@ -197,7 +204,8 @@ static json_t *report_json(const hf_pck_report *r)
 {
     json_t *results = json_array();
     for (int i = 0; i < r->n_results; i++) {
-        json_t *one = json_pack("{s:o, s:s}", "model", hf_json_text(r->results[i].model), "layer", r->results[i].label);
+        json_t *one = json_pack("{s:o, s:s, s:s}", "model", hf_json_text(r->results[i].model), "layer",
+                                r->results[i].label, "series", r->results[i].series);
         for (int b = 0; b < r->setup->n_bases; b++)
             json_object_set_new(one, base_name(r->setup->bases[b]),
                                 tally_json(&r->results[i].tally[b], r->setup->params.n_alphas));
@@ -266,7 +274,7 @@ static void write_cell(FILE *out, const char *text)
 static void write_pairs(FILE *out, const hf_pck_report *r)
 {
     const hf_pck_setup *s = r->setup;
-    fputs("layer,pair,source,target,category,points,mean_distance_px", out);
+    fputs("layer,series,pair,source,target,category,points,mean_distance_px", out);
     for (int b = 0; b < s->n_bases; b++)
         for (int a = 0; a < s->params.n_alphas; a++)
             fprintf(out, ",right_%s@%g", base_name(s->bases[b]), s->params.alpha[a]);
@@ -275,7 +283,9 @@ static void write_pairs(FILE *out, const hf_pck_report *r)
         for (int i = 0; i < s->n_pairs; i++) {
             const hf_keypoint_pair *p = &r->set->pairs[i];
             const hf_pck_row *row = &r->results[k].rows[i];
-            fprintf(out, "%s,%d,", r->results[k].label, i);
+            fprintf(out, "%s,", r->results[k].label);
+            write_cell(out, r->results[k].series);
+            fprintf(out, ",%d,", i);
             write_cell(out, p->source.image);
             fputc(',', out);
             write_cell(out, p->target.image);
@@ -291,48 +301,74 @@ static void write_pairs(FILE *out, const hf_pck_report *r)
 
 static void write_layers(FILE *out, const hf_pck_report *r)
 {
-    fputs("layer,base,alpha,per_point,per_image,mean_over_categories\n", out);
+    fputs("layer,series,base,alpha,per_point,per_image,mean_over_categories\n", out);
     for (int k = 0; k < r->n_results; k++)
         for (int b = 0; b < r->setup->n_bases; b++)
             for (int a = 0; a < r->setup->params.n_alphas; a++) {
                 const hf_pck_tally *t = &r->results[k].tally[b];
-                fprintf(out, "%s,%s,%g,%.6f,%.6f,%.6f\n", r->results[k].label, base_name(r->setup->bases[b]),
-                        r->setup->params.alpha[a], hf_pck_per_point(&t->all, a), hf_pck_per_image(&t->all, a),
-                        hf_pck_per_category(t, a));
+                fprintf(out, "%s,", r->results[k].label);
+                write_cell(out, r->results[k].series);
+                fprintf(out, ",%s,%g,%.6f,%.6f,%.6f\n", base_name(r->setup->bases[b]), r->setup->params.alpha[a],
+                        hf_pck_per_point(&t->all, a), hf_pck_per_image(&t->all, a), hf_pck_per_category(t, a));
             }
 }
 
-/* PCK per key point by layer, at the first alpha; one line a base. */
+/* Lines of the chart: every series that was swept; where there is none, one a base. */
+static int find_lines(hf_chart_series *lines, int *n_positions, double *values, const hf_pck_report *r)
+{
+    int n_lines = 0;
+    *n_positions = 0;
+    for (int k = 0; k < r->n_results; k++) {
+        const char *name = r->results[k].series;
+        int at = 0;
+        while (at < n_lines && strcmp(lines[at].name, name) != 0)
+            at++;
+        if (at == n_lines)
+            lines[n_lines++] = (hf_chart_series){ name, values + k }; /* results of one series stand together */
+        int position = (int)(values + k - lines[at].values);
+        *n_positions = position >= *n_positions ? position + 1 : *n_positions;
+        values[k] = 100.0 * hf_pck_per_point(&r->results[k].tally[0].all, 0);
+    }
+    if (n_lines == 1 && !lines[0].name[0]) {
+        lines[0].name = base_name(r->setup->bases[0]);
+        for (int k = 0; r->setup->n_bases == 2 && k < r->n_results; k++)
+            values[r->n_results + k] = 100.0 * hf_pck_per_point(&r->results[k].tally[1].all, 0);
+        if (r->setup->n_bases == 2)
+            lines[n_lines++] = (hf_chart_series){ base_name(r->setup->bases[1]), values + r->n_results };
+    }
+    return n_lines;
+}
+
+/* PCK per key point by layer, at the first alpha and the first base. */
 static int write_chart(const char *folder, const hf_pck_report *r, hf_error *err)
 {
     char path[PATH_MAX], title[700], y_name[64];
-    const char **positions = malloc((size_t)r->n_results * sizeof(*positions));
-    double *values = malloc(2 * (size_t)r->n_results * sizeof(*values));
-    hf_chart_series series[2];
-    int rc;
+    size_t n = (size_t)r->n_results;
+    const char **positions = malloc(n * sizeof(*positions));
+    double *values = malloc(2 * n * sizeof(*values));
+    hf_chart_series *lines = malloc((n + 1) * sizeof(*lines));
+    int n_positions, n_lines, rc;
 
-    if (!positions || !values) {
+    if (!positions || !values || !lines) {
         rc = hf_fail(err, HF_ENOMEM, "pck: out of memory");
         goto end;
     }
-    for (int k = 0; k < r->n_results; k++) {
+    n_lines = find_lines(lines, &n_positions, values, r);
+    for (int k = 0; k < n_positions; k++)
         positions[k] = r->results[k].label;
-        for (int b = 0; b < r->setup->n_bases; b++)
-            values[b * r->n_results + k] = 100.0 * hf_pck_per_point(&r->results[k].tally[b].all, 0);
-    }
-    for (int b = 0; b < r->setup->n_bases; b++)
-        series[b] = (hf_chart_series){ base_name(r->setup->bases[b]), values + b * r->n_results };
-    snprintf(title, sizeof(title), "%s on %s, %d pairs", r->results[0].model, r->set->layout_name, r->setup->n_pairs);
+    snprintf(title, sizeof(title), "%s on %s, %d pair%s", r->results[0].model, r->set->layout_name, r->setup->n_pairs,
+             r->setup->n_pairs == 1 ? "" : "s");
     snprintf(y_name, sizeof(y_name), "PCK@%g per key point, %%", r->setup->params.alpha[0]);
     if (snprintf(path, sizeof(path), "%s/layers.svg", folder) >= (int)sizeof(path))
         rc = hf_fail(err, HF_EARG, "%s: the name is too long", folder);
     else
         rc = hf_chart_write(path, &(hf_chart){ .title = title, .x_name = "layer", .y_name = y_name,
-                                               .positions = positions, .n_positions = r->n_results, .series = series,
-                                               .n_series = r->setup->n_bases }, err);
+                                               .positions = positions, .n_positions = n_positions, .series = lines,
+                                               .n_series = n_lines }, err);
 end:
     free(positions);
     free(values);
+    free(lines);
     return rc;
 }
 

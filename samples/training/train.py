@@ -1,0 +1,151 @@
+"""Train the network of model `tiny`; README.md beside this file says how and on what.
+
+    train.py --photos DIR --cuts DIR --out FOLDER [--minutes 60] [--resume]
+
+Writes FOLDER/last.pt every few minutes (all that --resume needs) and FOLDER/log.csv.
+"""
+import argparse
+import glob
+import math
+import os
+import random
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from network import Tiny
+from scenes import Pictures, Scene
+
+
+def arguments():
+    p = argparse.ArgumentParser()
+    p.add_argument("--photos", required=True)
+    p.add_argument("--cuts", default="")
+    p.add_argument("--out", required=True)
+    p.add_argument("--minutes", type=float, default=60, help="of this and all runs resumed")
+    p.add_argument("--features", type=int, default=64)
+    p.add_argument("--size", type=int, default=256)
+    p.add_argument("--pairs", type=int, default=8)
+    p.add_argument("--rate", type=float, default=1.5e-3)
+    p.add_argument("--temperature", type=float, default=0.07)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--workers", type=int, default=1)
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    p.add_argument("--bf16", action="store_true")
+    p.add_argument("--resume", action="store_true")
+    return p.parse_args()
+
+
+def files(folder, endings):
+    return sorted(f for f in glob.glob(folder + "/**/*", recursive=True) if f.lower().endswith(endings)) if folder else []
+
+
+class Pairs(torch.utils.data.IterableDataset):
+    def __init__(self, pictures, size, seed):
+        self.pictures, self.size, self.seed = pictures, size, seed
+
+    def __iter__(self):
+        info = torch.utils.data.get_worker_info()
+        seed = self.seed * 1000 + (info.id if info else 0)
+        random.seed(seed)
+        np.random.seed(seed)
+        while True:
+            scene = Scene(self.pictures, self.size, strength=random.choice((0.3, 0.6, 1.0, 1.0)))
+            yield scene.view(), scene.view()
+
+
+def info_nce(fa, fb, at_a, of_a, at_b, of_b, temperature, cell=8.0):
+    """Cells of a against all cells of b and of the other pictures' b. Positive: the nearest cell of the same layer,
+    where it is nearer than 0.6 cells; other cells nearer than 1.5 do not count."""
+    n = fa.shape[0]
+    total, hits, counted = 0, 0.0, 0
+    for i in range(n):
+        d = torch.cdist(at_a[i], at_b[i]) + 1e6 * (of_a[i][:, None] != of_b[i][None])
+        nearest, index = d.min(1)
+        ok = (nearest < 0.6 * cell).nonzero()[:, 0]
+        if len(ok) < 16:
+            continue
+        d, index = d[ok], index[ok]
+        own = fa[i][ok] @ fb[i].T / temperature
+        near = d < 1.5 * cell
+        near.scatter_(1, index[:, None], False)
+        own = own.masked_fill(near, -1e4)
+        other = fa[i][ok] @ fb[(i + 1) % n].T / temperature
+        total = total + F.cross_entropy(torch.cat([own, other], 1), index)
+        hits += (own.argmax(1) == index).float().mean().item()
+        counted += 1
+    return total / max(counted, 1), hits / max(counted, 1)
+
+
+def main():
+    o = arguments()
+    torch.set_num_threads(o.threads)
+    torch.manual_seed(o.seed)
+    os.makedirs(o.out, exist_ok=True)
+    pictures = Pictures(files(o.photos, (".jpg", ".jpeg", ".png")), files(o.cuts, (".png",)))
+    net = Tiny(o.features).to(o.device, memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(net.parameters(), o.rate, weight_decay=0.02)
+    average = {k: v.clone() for k, v in net.state_dict().items()}
+    step, spent = 0, 0.0
+    last = o.out + "/last.pt"
+    if o.resume and os.path.exists(last):
+        state = torch.load(last, map_location=o.device)
+        net.load_state_dict(state["net"])
+        optimizer.load_state_dict(state["optimizer"])
+        average, step, spent = state["average"], state["step"], state["spent"]
+    print(f"{len(pictures.photos)} photographs, {len(pictures.cuts)} cut-outs, "
+          f"{sum(p.numel() for p in net.parameters())} parameters, from step {step}", flush=True)
+    loader = iter(torch.utils.data.DataLoader(Pairs(pictures, o.size, o.seed + step), batch_size=o.pairs,
+                                              num_workers=o.workers, prefetch_factor=4 if o.workers else None))
+    log = open(o.out + "/log.csv", "a")
+    begin, saved, sums = time.time(), time.time(), [0.0, 0.0, 0]
+    while True:
+        now = spent + time.time() - begin
+        done = now / (60 * o.minutes)
+        if done >= 1:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = o.rate * min(1, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+        (a, of_a, at_a), (b, of_b, at_b) = next(loader)
+        x = torch.cat([a, b]).to(o.device).permute(0, 3, 1, 2).float() / 255
+        with torch.autocast(o.device, dtype=torch.bfloat16, enabled=o.bf16):
+            f = net(x)
+        f = f.float().flatten(2).transpose(1, 2)
+        fa, fb = f[:o.pairs], f[o.pairs:]
+        flat = [t.to(o.device).flatten(1, 2) for t in (at_a, of_a, at_b, of_b)]
+        loss, hits = info_nce(fa, fb, *flat, o.temperature)
+        back, _ = info_nce(fb, fa, flat[2], flat[3], flat[0], flat[1], o.temperature)
+        loss = (loss + back) / 2
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        keep = min(0.999, step / (step + 10))
+        for k, v in net.state_dict().items():
+            average[k].mul_(keep).add_(v, alpha=1 - keep)
+        sums = [sums[0] + loss.item(), sums[1] + hits, sums[2] + 1]
+        if step % 50 == 0:
+            line = f"{step},{now:.0f},{sums[0] / sums[2]:.4f},{sums[1] / sums[2]:.4f}," + \
+                   " ".join(f"{w:.3f}" for w in torch.softmax(net.mixing, 0).tolist())
+            print(line, flush=True)
+            log.write(line + "\n")
+            log.flush()
+            sums = [0.0, 0.0, 0]
+        if time.time() - saved > 120:
+            save(last, net, optimizer, average, step, now)
+            saved = time.time()
+    save(last, net, optimizer, average, step, spent + time.time() - begin)
+
+
+def save(path, net, optimizer, average, step, spent):
+    torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "step": step,
+                "spent": spent, "features": net.project[0].out_channels}, path + ".part")
+    os.replace(path + ".part", path)
+
+
+if __name__ == "__main__":
+    main()

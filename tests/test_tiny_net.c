@@ -1,0 +1,125 @@
+/* test_tiny_net.c - the network of model `tiny` against PyTorch's (golden/make_tiny.py), and the model round it. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "src/model.h"
+#include "src/net/tiny_net.h"
+#include "tests/golden_file.h"
+
+/* The largest seen is 4e-7, on odd sizes too. */
+#define TOLERANCE 1e-5
+
+static hf_tiny_net *open_net(hf_backend *be)
+{
+    hf_error err = { 0 };
+    hf_tiny_net *net = NULL;
+    hf_weights *weights = NULL;
+    hf_tensor_file *file = golden_open("tiny.safetensors");
+    cr_assert_eq(hf_weights_open(&weights, file, "tiny", NULL, NULL, &err), HF_OK);
+    cr_assert_eq(hf_tiny_net_open(&net, be, weights, HF_F32, &err), HF_OK, "%s", err.text);
+    hf_weights_close(&weights);
+    hf_tensor_file_close(&file);
+    return net;
+}
+
+static double error_of(const char *backend, const char *size)
+{
+    hf_error err = { 0 };
+    hf_backend *be = NULL;
+    char name[32];
+    hf_tensor_file *golden = golden_open("tiny_golden.safetensors");
+    cr_assert_eq(hf_backend_open(&be, backend, 1, &err), HF_OK);
+    hf_tiny_net *net = open_net(be);
+
+    snprintf(name, sizeof(name), "picture_%s", size);
+    const hf_tensor_entry *e = hf_tensor_file_find(golden, name);
+    int H = (int)e->shape[0], W = (int)e->shape[1];
+    hf_tensor rgb = hf_tensor_view((void *)e->data, HF_U8, 3, H, W, 3);
+    snprintf(name, sizeof(name), "features_%s", size);
+    hf_tensor wanted = golden_array(golden, name), found = wanted;
+    found.data = calloc(1, hf_tensor_bytes(&found));
+    cr_assert_eq(hf_tiny_net_channels(net), wanted.shape[2]);
+    cr_assert_eq(hf_tiny_net_prepare(net, W, H, &err), HF_OK, "%s", err.text);
+    for (int again = 0; again < 2; again++) /* the second run finds the first one's scratch */
+        cr_assert_eq(hf_tiny_net_run(net, &found, &rgb, &err), HF_OK, "%s", err.text);
+    double error = golden_error(found.data, wanted.data, hf_tensor_count(&wanted));
+    free(found.data);
+    free(wanted.data);
+    hf_tiny_net_close(&net);
+    hf_backend_close(&be);
+    hf_tensor_file_close(&golden);
+    return error;
+}
+
+Test(tiny_net, equals_pytorch_on_ref_and_cpu_on_odd_sizes)
+{
+    cr_expect_lt(error_of("ref", "75"), TOLERANCE);
+    cr_expect_lt(error_of("cpu", "75"), TOLERANCE);
+    cr_expect_lt(error_of("ref", "16"), TOLERANCE);
+    cr_expect_lt(error_of("cpu", "16"), TOLERANCE);
+}
+
+static int open_model(hf_model **m, hf_backend *be, const char *file, hf_error *err)
+{
+    char path[512];
+    snprintf(path, sizeof(path), HF_SOURCE_ROOT "/tests/golden/%s", file);
+    return hf_model_open(m, be, &(hf_model_params){ .name = "tiny", .weights = path }, err);
+}
+
+Test(tiny_net, the_model_finds_the_drawn_frame_in_itself)
+{
+    enum { H = 96, W = 120, D = 64 };
+    hf_error err = { 0 };
+    hf_backend *be = NULL;
+    hf_model *m = NULL;
+    int h, w, n_found = 0;
+    static uint8_t rgb[H * W * 3];
+
+    for (int i = 0; i < H * W * 3; i++)
+        rgb[i] = (uint8_t)((i * 2654435761u) >> 24);
+    cr_assert_eq(hf_backend_open(&be, "cpu", 1, &err), HF_OK);
+    cr_assert_eq(open_model(&m, be, "tiny.safetensors", &err), HF_OK, "%s", err.text);
+    hf_model_grid(m, W, H, &h, &w);
+    cr_assert_eq(h, 12);
+    cr_assert_eq(w, 15);
+    cr_assert_eq(m->prepare(m, W, H, &err), HF_OK, "%s", err.text);
+    hf_tensor picture = hf_tensor_view(rgb, HF_U8, 3, H, W, 3);
+    float *a = calloc((size_t)h * w * D, sizeof(float));
+    hf_tensor features = hf_tensor_view(a, HF_F32, 3, h, w, m->n_channels);
+    cr_assert_eq(m->n_channels, D);
+    cr_assert_eq(m->adapt(m, &picture, &err), HF_OK, "%s", err.text);
+    cr_assert_eq(m->extract(m, &features, &picture, &err), HF_OK);
+    for (int i = 0; i < h * w; i++) {
+        int best = 0;
+        float best_score = -2;
+        for (int j = 0; j < h * w; j++) {
+            float score = 0;
+            for (int c = 0; c < D; c++)
+                score += a[i * D + c] * a[j * D + c];
+            if (score > best_score)
+                best_score = score, best = j;
+        }
+        cr_expect_float_eq(best_score, 1, 1e-3);
+        n_found += best == i;
+    }
+    cr_expect_eq(n_found, h * w);
+    free(a);
+    hf_model_close(&m);
+    hf_backend_close(&be);
+}
+
+Test(tiny_net, refuses_missing_and_foreign_weights)
+{
+    hf_error err = { 0 };
+    hf_backend *be = NULL;
+    hf_model *m = NULL;
+    cr_assert_eq(hf_backend_open(&be, "cpu", 1, &err), HF_OK);
+    cr_expect_eq(hf_model_open(&m, be, &(hf_model_params){ .name = "tiny" }, &err), HF_EMODEL);
+    cr_expect(strstr(err.text, "--weights"), "%s", err.text);
+    cr_expect_eq(open_model(&m, be, "aggregation.safetensors", &err), HF_EMODEL);
+    cr_expect(strstr(err.text, "\"mixing\""), "%s", err.text);
+    cr_expect_eq(open_model(&m, be, "no such file", &err), HF_EIO);
+    cr_expect_eq(hf_model_open(&m, be, &(hf_model_params){ .name = "tiny", .layer = 2 }, &err), HF_EARG);
+    cr_expect_null(m);
+    hf_backend_close(&be);
+}
