@@ -150,24 +150,6 @@ static int check_holes(const reader *r)
     return HF_OK;
 }
 
-/* A header whose length is no multiple of 8, or an array of odd length before others, leaves data off their type's
- * alignment: such arrays are copied. */
-static int align_entries(const reader *r)
-{
-    hf_tensor_file *f = r->file;
-    for (size_t i = 0; i < f->n_entries; i++) {
-        hf_tensor_entry *e = &f->entries[i];
-        void *copy;
-        if ((uintptr_t)e->data % hf_entry_type_size(e->type) == 0)
-            continue;
-        if (!(copy = hf_tensor_table_alloc(f, e->bytes)))
-            return hf_fail(r->err, HF_ENOMEM, "%s: \"%s\": no memory for %zu bytes", f->path, e->name, e->bytes);
-        memcpy(copy, e->data, e->bytes);
-        e->data = copy;
-    }
-    return HF_OK;
-}
-
 static int read_header(reader *r, json_t **header)
 {
     hf_tensor_file *f = r->file;
@@ -203,8 +185,7 @@ int hf_safetensors_read_table(hf_tensor_file *file, hf_error *err)
         if (rc < 0)
             goto end;
     }
-    if ((rc = check_holes(&r)) >= 0)
-        rc = align_entries(&r);
+    rc = check_holes(&r);
 end:
     json_decref(header);
     return rc;

@@ -228,7 +228,8 @@ int hf_context_step(hf_context *c, hf_cells *cells, const uint8_t *rgb, hf_error
         return rc;
     vote_all(c, c->coarse);
     refine_votes(c, cells, rgb);
-    hf_anchor_run(c->anchor, c->coarse, cells, rgb, c->n_steps > 0 ? c->guess : NULL);
+    if (!c->p.no_anchor)
+        hf_anchor_run(c->anchor, c->coarse, cells, rgb, c->n_steps > 0 ? c->guess : NULL);
     remember(c, cells);
     return HF_OK;
 }

@@ -21,6 +21,7 @@ typedef struct hf_context_params {
     int   drawn_radius_cells; /* window in the drawn frame, round the place where the cell should
                                * have come from; 0..1024 */
     float temperature;  /* divides cosine similarity before exp; > 0 */
+    int   no_anchor;    /* 1: what was voted stays as it is, for measuring what the anchor is worth */
 } hf_context_params;
 
 /* What scores best on real video, tests/bench/README.md. */

@@ -32,7 +32,7 @@ static inline uint32_t lanes_between(int from, int to)
 /*
  * Those of 16 candidates that reach cell i's worst entry go into its list, hf_match_insert for a list that is one
  * vector: entries that stay ahead are a run from the start, those behind move up by one. Insertion by loops cost a
- * third of the whole match where lists begin empty, by wrongly guessed branches.
+ * quarter of the whole match where lists begin empty, by wrongly guessed branches.
  */
 WANT static inline void insert_all(const hf_match_tile *t, int i, __m512 value, uint32_t good, int k, int32_t first)
 {

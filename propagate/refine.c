@@ -295,20 +295,21 @@ static void place_row(const hf_refine *r, float *xy, float *cover, const hf_cell
     int top = row.first * cells->w, bottom = row.second * cells->w;
     for (int x = 0; x < r->W; x++) {
         const between *b = &columns[x];
-        xy[2 * x] = (float)x;
-        xy[2 * x + 1] = (float)y;
+        float place[2] = { (float)x, (float)y };
         if (same[x / cells->stride_px]) {
             /* Its pixels came from exactly that far away, whatever the blocks around it did. */
             size_t cell = (size_t)(y / cells->stride_px) * cells->w + x / cells->stride_px;
-            xy[2 * x] += settled->move[2 * cell];
-            xy[2 * x + 1] += settled->move[2 * cell + 1];
+            place[0] += settled->move[2 * cell];
+            place[1] += settled->move[2 * cell + 1];
             cover[x] = 1;
-            continue;
+        } else {
+            int cell[4] = { top + b->first, top + b->second, bottom + b->first, bottom + b->second };
+            float share[4] = { (1 - b->share) * (1 - row.share), b->share * (1 - row.share),
+                               (1 - b->share) * row.share, b->share * row.share };
+            place_pixel(place, cover + x, settled, r->cell_winner, winner[x], cell, share);
         }
-        int cell[4] = { top + b->first, top + b->second, bottom + b->first, bottom + b->second };
-        float share[4] = { (1 - b->share) * (1 - row.share), b->share * (1 - row.share),
-                           (1 - b->share) * row.share, b->share * row.share };
-        place_pixel(xy + 2 * x, cover + x, settled, r->cell_winner, winner[x], cell, share);
+        if (xy)
+            xy[2 * x] = place[0], xy[2 * x + 1] = place[1];
     }
 }
 
@@ -336,7 +337,7 @@ static void place(const hf_refine *r, float *xy, float *cover, const hf_cells *c
         r->columns[x] = between_at(x, cells->stride_px, cells->w);
 #pragma omp parallel for schedule(dynamic, 8)
     for (int y = 0; y < r->H; y++)
-        place_row(r, xy + 2 * (size_t)y * r->W, cover + (size_t)y * r->W, cells, settled, r->columns, y);
+        place_row(r, xy ? xy + 2 * (size_t)y * r->W : NULL, cover + (size_t)y * r->W, cells, settled, r->columns, y);
 }
 
 int hf_refine_run(hf_refine *r, float *soft, float *xy, float *cover, const hf_cells *cells,
@@ -369,7 +370,8 @@ int hf_refine_run(hf_refine *r, float *soft, float *xy, float *cover, const hf_c
 #pragma omp parallel for
     for (size_t i = 0; i < n; i++)
         r->winner[i] = best_of(soft + i, n, L);
-    smooth(r, moves, &settled);
+    if (xy)
+        smooth(r, moves, &settled);
     place(r, xy, cover, moves, &settled);
     return HF_OK;
 }

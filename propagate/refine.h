@@ -38,7 +38,8 @@ int64_t hf_refine_bytes(int width, int height, int n_cells);
 
 /*
  *   soft   f32 [L,H,W]  out: soft labels, sum 1 over L
- *   xy     f32 [H,W,2]  out: where each pixel came from in the drawn frame, pixels
+ *   xy     f32 [H,W,2]  out: where each pixel came from in the drawn frame, pixels; NULL: not wanted, the rest
+ *                       comes out the same
  *   cover  f32 [H,W]    out: 0..1, how well the coordinate explains the pixel
  *   rgb    u8  [H,W,3]  the frame that cells belongs to
  *

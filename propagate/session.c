@@ -201,8 +201,10 @@ void *hf_session_take(hf_session *s, int64_t bytes)
 static bool take_field(hf_session *s, int64_t n)
 {
     int64_t L = s->n_labels;
+    /* Edits are carried by coordinates, and the other ways of matching need them themselves. */
+    bool wants_xy = !s->params.no_coordinates || s->n_edits || s->params.match != HF_MATCH_CONTEXT;
     return (s->field.soft = hf_session_take(s, 4 * L * n)) &&
-           (s->field.xy = hf_session_take(s, 8 * n)) &&
+           (!wants_xy || (s->field.xy = hf_session_take(s, 8 * n))) &&
            (s->field.cover = hf_session_take(s, 4 * n)) &&
            (!s->n_edits || (s->field.painted = hf_session_take(s, 16 * n)));
 }

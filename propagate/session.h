@@ -38,7 +38,7 @@ typedef struct hf_session_key {
 typedef struct hf_session_field {
     float *soft;    /* [L,H,W] */
     float *painted; /* [H,W,4] alpha-multiplied, NULL: no key has an edit */
-    float *xy;      /* [H,W,2] */
+    float *xy;      /* [H,W,2], NULL: not wanted */
     float *cover;   /* [H,W] */
 } hf_session_field;
 

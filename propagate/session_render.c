@@ -241,9 +241,11 @@ int hf_session_render_key(hf_session *session, hf_result *result, int key, hf_er
     for (int64_t i = 0; i < n; i++) {
         int label = knows_objects(s, key) ? k->labels[i] : 0;
         s->field.soft[label * n + i] = 1.0f;
+        s->field.cover[i] = 1.0f;
+    }
+    for (int64_t i = 0; s->field.xy && i < n; i++) {
         s->field.xy[2 * i] = (float)(i % s->params.width);
         s->field.xy[2 * i + 1] = (float)(i / s->params.width);
-        s->field.cover[i] = 1.0f;
     }
     s->mean_similarity = 1.0f;
     hf_session_fill_result(s, result);

@@ -187,9 +187,9 @@ Test(context, a_state_of_other_settings_or_cut_short_is_refused)
 Test(context, parameters_outside_their_ranges_are_refused)
 {
     static const hf_context_params bad[] = {
-        { 0, 5, 12, 20, 0.1f }, { 65, 5, 12, 20, 0.1f }, { 7, 0, 12, 20, 0.1f }, { 7, 33, 12, 20, 0.1f },
-        { 7, 5, -1, 20, 0.1f }, { 7, 5, 1025, 20, 0.1f }, { 7, 5, 12, -1, 0.1f },
-        { 7, 5, 12, 1025, 0.1f }, { 7, 5, 12, 20, 0 }, { 7, 5, 12, 20, NAN },
+        { 0, 5, 12, 20, 0.1f, 0 }, { 65, 5, 12, 20, 0.1f, 0 }, { 7, 0, 12, 20, 0.1f, 0 }, { 7, 33, 12, 20, 0.1f, 0 },
+        { 7, 5, -1, 20, 0.1f, 0 }, { 7, 5, 1025, 20, 0.1f, 0 }, { 7, 5, 12, -1, 0.1f, 0 },
+        { 7, 5, 12, 1025, 0.1f, 0 }, { 7, 5, 12, 20, 0, 0 }, { 7, 5, 12, 20, NAN, 0 },
     };
     hf_backend *be;
     hf_model *model;

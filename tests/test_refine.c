@@ -97,6 +97,26 @@ Test(refine, coordinates_settle_on_the_true_motion)
     hf_refine_close(&r);
 }
 
+Test(refine, labels_and_cover_are_the_same_without_coordinates)
+{
+    static float soft_before[2 * W * H], cover_before[W * H];
+    hf_refine *r = open_refine();
+    hf_drawn drawn = { drawn_rgb, ids };
+    draw_disc(2);
+    paint(drawn_rgb, 0, 0);
+    paint(rgb, 5, -3);
+    memset(rgb, 90, sizeof(rgb) / 3); /* so that some blocks are found and some are not */
+    hf_cells *cells = make_cells_of(4, 2, 6.7f, -1.2f);
+    cr_assert_eq(hf_refine_run(r, soft, xy, cover, cells, rgb, &drawn, NULL), HF_OK);
+    memcpy(soft_before, soft, sizeof(soft_before));
+    memcpy(cover_before, cover, sizeof(cover_before));
+    cr_assert_eq(hf_refine_run(r, soft, NULL, cover, cells, rgb, &drawn, NULL), HF_OK);
+    cr_assert_arr_eq(soft_before, soft, sizeof(soft_before));
+    cr_assert_arr_eq(cover_before, cover, sizeof(cover_before));
+    hf_cells_free(&cells);
+    hf_refine_close(&r);
+}
+
 Test(refine, soft_labels_sum_to_one_for_any_number_of_labels)
 {
     hf_refine *r = open_refine();

@@ -37,25 +37,6 @@ Test(safetensors, arrays_may_come_in_another_order_than_their_data)
                "\"none\":{\"dtype\":\"F32\",\"shape\":[4,0],\"data_offsets\":[3,3]}}", 5);
 }
 
-Test(safetensors, arrays_off_their_alignment_are_copied_to_it)
-{
-    static bytes b;
-    hf_tensor_file *f;
-    hf_error err = { 0 };
-    uint8_t *copy;
-    /* 3 bytes before the f64, after a header of odd length */
-    put_safetensors(&b, "{\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,3]},"
-                        "\"b\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[3,11]}}", 11);
-    memset(b.data + b.n - 8, 0, 8);
-    b.data[b.n - 1] = 0x40; /* 2.0 */
-    cr_assert_eq(open_bytes(&f, &copy, b.data, b.n, &err), HF_OK, "%s", err.text);
-    const hf_tensor_entry *e = hf_tensor_file_find(f, "b");
-    cr_expect_eq((uintptr_t)e->data % 8, 0);
-    cr_expect_eq(*(const double *)e->data, 2.0);
-    hf_tensor_file_close(&f);
-    free(copy);
-}
-
 Test(safetensors, a_header_longer_than_the_file_is_refused)
 {
     check_refused_bytes("\x03\0\0\0\0\0\0\0{}", 10, HF_EFORMAT, "header claims 3 bytes, file has 2"); /* byte 0: 2 */

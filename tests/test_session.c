@@ -136,6 +136,43 @@ Test(session, a_moving_scene_is_tracked_in_both_modes)
     }
 }
 
+/* Masks, mattes and cover do not hang on whether coordinates are wanted; an edit needs them all the same. */
+Test(session, without_coordinates_everything_else_is_the_same)
+{
+    for (int with_edit = 0; with_edit < 2; with_edit++) {
+        hf_session *s[2];
+        hf_result r[2];
+        hf_error err = { 0 };
+        paint_scene(rgb, 0, 0);
+        memset(ids, 0, sizeof(ids));
+        paint_box(ids, 3, 30, 30, 48, 40);
+        paint_edit(edit, 50, 35, 60, 40);
+        for (int k = 0; k < 2; k++) {
+            hf_session_params p = { .width = W, .height = H, .n_threads = 1, .match = HF_MATCH_CONTEXT,
+                                    .no_coordinates = k };
+            must(hf_session_open(&s[k], &p, &err), &err);
+            must(hf_session_add_key(s[k], &(hf_key){ 0, rgb, ids, with_edit ? edit : NULL }, &err), &err);
+            must(hf_session_follow(s[k], 0, &err), &err);
+        }
+        must(hf_session_render_key(s[1], &r[1], 0, &err), &err);
+        cr_assert_eq(r[1].xy != NULL, with_edit);
+        for (int t = 1; t <= 3; t++) {
+            paint_scene(moved, 3 * t, t);
+            for (int k = 0; k < 2; k++)
+                must(hf_session_step(s[k], &r[k], moved, &err), &err);
+            cr_assert_arr_eq(r[0].ids, r[1].ids, N);
+            cr_assert_arr_eq(r[0].alpha, r[1].alpha, N);
+            cr_assert_arr_eq(r[0].cover, r[1].cover, N * sizeof(float));
+            cr_assert_not_null(r[0].xy);
+            cr_assert_eq(r[1].xy != NULL, with_edit);
+            if (with_edit)
+                cr_assert_arr_eq(r[0].edit, r[1].edit, 4 * N);
+        }
+        for (int k = 0; k < 2; k++)
+            hf_session_close(&s[k]);
+    }
+}
+
 Test(session, an_edit_without_a_mask_is_followed_and_reported_as_object_1)
 {
     for (int m = 0; m < 2; m++) {

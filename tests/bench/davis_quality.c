@@ -64,6 +64,8 @@ static void set(settings *s, const char *text)
         s->context.radius_cells = atoi(value + 1);
     else if (IS("drawn_radius"))
         s->context.drawn_radius_cells = atoi(value + 1);
+    else if (IS("anchor"))
+        s->context.no_anchor = !atoi(value + 1);
     else if (IS("temperature"))
         s->context.temperature = (float)atof(value + 1);
     else if (IS("edges"))
@@ -75,7 +77,7 @@ static void set(settings *s, const char *text)
     else if (IS("verbose"))
         s->verbose = atoi(value + 1);
     else
-        fail("settings: n_recent k radius drawn_radius temperature edges edge_radius edge_epsilon verbose");
+        fail("settings: n_recent k radius drawn_radius anchor temperature edges edge_radius edge_epsilon verbose");
 #undef IS
 }
 

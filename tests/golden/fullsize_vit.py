@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Compare full-size vision transformers, random weights, with the public DINO and DINOv2 code: values and time.
 
-    tests/golden/fullsize_vit.py --dino DIR --dinov2 DIR --program build/tests/vit_forward --work DIR [--rounds N]
+    tests/golden/fullsize_vit.py --dino DIR --dinov2 DIR --program build/tests/vit_forward --work DIR [--rounds N] [--passes N]
 
-Needs pip: torch 2.13, safetensors 0.8, numpy 2. Both sides run in turns, five passes each in a round; the shortest
+Needs pip: torch 2.13, safetensors 0.8, numpy 2. Both sides run in turns, --passes each in a round; the shortest
 pass of all rounds counts. --threads 1 counts processor time instead of the clock, which is fair on a busy machine
 (with more threads it is not: PyTorch's threads spin while they wait). Prints the table of tests/golden/README.md.
 """
@@ -89,6 +89,7 @@ def main():
     for name in ("dino", "dinov2", "program", "work"):
         p.add_argument("--" + name, required=True)
     p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--passes", type=int, default=5)
     p.add_argument("--only", default="")
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     a = p.parse_args()
@@ -111,9 +112,9 @@ def main():
         want = theirs(model, x)
         rounds = []
         for _ in range(a.rounds):
-            t, y = ours(a, weights, image, out, "f32", 5)
-            t16, y16 = ours(a, weights, image, out, "bf16", 5)
-            rounds.append((seconds(lambda: theirs(model, x), 5, clock), t, t16))
+            t, y = ours(a, weights, image, out, "f32", a.passes)
+            t16, y16 = ours(a, weights, image, out, "bf16", a.passes)
+            rounds.append((seconds(lambda: theirs(model, x), a.passes, clock), t, t16))
         error, error16 = (np.linalg.norm(v.reshape(want.shape) - want) / np.linalg.norm(want) for v in (y, y16))
         torch_s, f32_s, bf16_s = (min(r[k] for r in rounds) for k in range(3))
         ratios = [f32_s / torch_s, bf16_s / torch_s]
