@@ -52,10 +52,10 @@ static const hf_preset presets[] = {
     { "sd21-layer4", "one raw layer of SD 2.1 at one step", SD21, .features = HF_SD_LAYER, .n_steps = 1, .layer = 4 },
     { "sd21-concat", "all 12 raw layers of SD 2.1 at one step, side by side", SD21, .features = HF_SD_CONCAT,
       .n_steps = 1 },
-    { "dift-sd15", "DIFT of SD 1.5: one noised step at 51, up block 2, mean of 8 noises", SD15,
+    { "dift-sd15", "DIFT of SD 1.5: one noised step at 51, up block 3 of 4, mean of 8 noises", SD15,
       .features = HF_SD_DIFT, .t = 51, .up_block = 2, .n_ensemble = 8 },
-    { "dift-sd21", "DIFT of SD 2.1: one noised step at 51, up block 2, mean of 8 noises", DIFT21, .t = 51, .up_block = 2, .n_ensemble = 8 },
-    { "dift-sd21-semantic", "DIFT of SD 2.1 for different objects of one kind: step 261, up block 1", DIFT21, .t = 261, .up_block = 1, .n_ensemble = 8 },
+    { "dift-sd21", "DIFT of SD 2.1: one noised step at 51, up block 3 of 4, mean of 8 noises", DIFT21, .t = 51, .up_block = 2, .n_ensemble = 8 },
+    { "dift-sd21-semantic", "DIFT of SD 2.1 for different objects of one kind: step 261, up block 2 of 4", DIFT21, .t = 261, .up_block = 1, .n_ensemble = 8 },
     { 0 },
 };
 
