@@ -32,6 +32,7 @@ unet=m/unet/diffusion_pytorch_model.fp16.safetensors
 # List.
 says 0 'ready    classic' models
 says 0 'ready    classic' models list
+says 0 'no files tiny' models list
 says 0 '"name":"classic"' models list --json
 says 0 "\"cache\":\"$dir/hub\"" models list --json
 
