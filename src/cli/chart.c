@@ -1,12 +1,11 @@
 /* chart.c - see chart.h. */
 #include "src/cli/chart.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "src/cli/part_file.h"
 
 #define WIDTH 760
 #define HEIGHT 420
@@ -131,8 +130,9 @@ static void draw_legend(const frame *f)
     }
 }
 
-static void draw(FILE *out, const hf_chart *c)
+static void draw(FILE *out, const void *ctx)
 {
+    const hf_chart *c = ctx;
     frame f = { .out = out, .chart = c, .right = WIDTH - 20 - (c->n_series > 1 ? LEGEND_WIDTH : 0) };
     int legend = TOP + 20 + LEGEND_STEP * c->n_series, height = legend > HEIGHT ? legend : HEIGHT;
     double range = c->y_max > 0.0 ? c->y_max : largest(c);
@@ -160,23 +160,7 @@ static void draw(FILE *out, const hf_chart *c)
 
 int hf_chart_write(const char *path, const hf_chart *chart, hf_error *err)
 {
-    char part[PATH_MAX];
-    FILE *file;
-
     if (chart->n_positions < 1 || chart->n_series < 1)
         return hf_fail(err, HF_EARG, "%s: nothing to draw", path);
-    if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
-        return hf_fail(err, HF_EARG, "%s: the name is too long", path);
-    if (!(file = fopen(part, "w")))
-        return hf_fail(err, HF_EIO, "%s: %s", part, strerror(errno));
-    draw(file, chart);
-    int failed = fflush(file) != 0 || ferror(file), reason = errno;
-    if (fclose(file) != 0 && !failed)
-        failed = 1, reason = errno;
-    if (!failed && rename(part, path) != 0)
-        failed = 1, reason = errno;
-    if (!failed)
-        return HF_OK;
-    unlink(part);
-    return hf_fail(err, HF_EIO, "%s: %s", path, strerror(reason));
+    return hf_part_file_write(path, draw, chart, err);
 }

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "src/cli/chart.h"
+#include "src/cli/part_file.h"
 #include "src/cli/settings.h"
 
 static const char *base_name(hf_pck_base base) { return base == HF_PCK_IMAGE ? "image" : "box"; }
@@ -229,32 +229,19 @@ int hf_pck_print_json(FILE *out, const hf_pck_report *report, hf_error *err)
 /* ---- files ---- */
 
 /* Run `write` on FOLDER/NAME.part and rename it. */
-static int write_file(const char *folder, const char *name, const hf_pck_report *r,
-                      void (*write)(FILE *, const hf_pck_report *), hf_error *err)
+static int write_file(const char *folder, const char *name, const hf_pck_report *r, void (*write)(FILE *, const void *),
+                      hf_error *err)
 {
-    char path[PATH_MAX], part[PATH_MAX];
-    FILE *file;
+    char path[PATH_MAX];
 
-    if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path) ||
-        snprintf(part, sizeof(part), "%s/%s.part", folder, name) >= (int)sizeof(part))
+    if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
         return hf_fail(err, HF_EARG, "%s: the name is too long", folder);
-    if (!(file = fopen(part, "w")))
-        return hf_fail(err, HF_EIO, "%s: %s", part, strerror(errno));
-    write(file, r);
-    int failed = fflush(file) != 0 || ferror(file), reason = errno;
-    if (fclose(file) != 0 && !failed)
-        failed = 1, reason = errno;
-    if (!failed && rename(part, path) != 0)
-        failed = 1, reason = errno;
-    if (!failed)
-        return HF_OK;
-    unlink(part);
-    return hf_fail(err, HF_EIO, "%s: %s", path, strerror(reason));
+    return hf_part_file_write(path, write, r, err);
 }
 
-static void write_json(FILE *out, const hf_pck_report *r)
+static void write_json(FILE *out, const void *report)
 {
-    hf_pck_print_json(out, r, NULL); /* the file's own error flag tells */
+    hf_pck_print_json(out, report, NULL); /* the file's own error flag tells */
 }
 
 static void write_cell(FILE *out, const char *text)
@@ -271,8 +258,9 @@ static void write_cell(FILE *out, const char *text)
         fputc('"', out);
 }
 
-static void write_pairs(FILE *out, const hf_pck_report *r)
+static void write_pairs(FILE *out, const void *report)
 {
+    const hf_pck_report *r = report;
     const hf_pck_setup *s = r->setup;
     fputs("layer,series,pair,source,target,category,points,mean_distance_px", out);
     for (int b = 0; b < s->n_bases; b++)
@@ -299,8 +287,9 @@ static void write_pairs(FILE *out, const hf_pck_report *r)
         }
 }
 
-static void write_layers(FILE *out, const hf_pck_report *r)
+static void write_layers(FILE *out, const void *report)
 {
+    const hf_pck_report *r = report;
     fputs("layer,series,base,alpha,per_point,per_image,mean_over_categories\n", out);
     for (int k = 0; k < r->n_results; k++)
         for (int b = 0; b < r->setup->n_bases; b++)
