@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "propagate/fill_ops.h"
+#include "src/cuda_module.h"
 
 typedef struct backend_entry {
     const char *name;
@@ -22,9 +23,10 @@ static const backend_entry backends[] = {
 
 const char *const *hf_backend_names(void)
 {
-    static const char *names[N_BACKENDS + 1];
+    static const char *names[N_BACKENDS + 2];
     for (size_t i = 0; i < N_BACKENDS; i++)
         names[i] = backends[i].name;
+    names[N_BACKENDS] = "cuda";
     return names;
 }
 
@@ -37,28 +39,53 @@ static int usable_processors(void)
     return 1;
 }
 
-int hf_backend_open(hf_backend **out, const char *name, int n_threads, hf_error *err)
+/* "cuda" or "cuda:N" */
+static bool is_cuda(const char *name, int *device)
 {
-    *out = NULL;
+    char *end;
+    *device = 0;
+    if (strncmp(name, "cuda", 4) != 0)
+        return false;
+    if (name[4] == 0)
+        return true;
+    if (name[4] != ':' || name[5] < '0' || name[5] > '9')
+        return false;
+    long n = strtol(name + 5, &end, 10);
+    *device = n < 1024 ? (int)n : 1024;
+    return *end == 0;
+}
+
+static int fill(hf_backend *be, const char *name, hf_error *err)
+{
+    int device, rc;
     for (size_t i = 0; i < N_BACKENDS; i++) {
         if (strcmp(name, backends[i].name) != 0)
             continue;
-        hf_backend *be = calloc(1, sizeof(*be));
-        if (!be)
-            return hf_fail(err, HF_ENOMEM, "backend %s: out of memory", name);
         be->name = backends[i].name;
-        be->n_threads = n_threads > 0 ? n_threads : usable_processors();
-        omp_set_num_threads(be->n_threads);
-        int rc = backends[i].fill(be, err);
-        if (rc < 0) {
-            hf_backend_close(&be);
-            return rc;
-        }
-        backends[i].fill_propagation(be);
-        *out = be;
-        return HF_OK;
+        rc = backends[i].fill(be, err);
+        if (rc == HF_OK)
+            backends[i].fill_propagation(be);
+        return rc;
     }
-    return hf_fail(err, HF_EARG, "backend \"%s\" is not known, want ref or cpu", name);
+    if (!is_cuda(name, &device))
+        return hf_fail(err, HF_EARG, "backend \"%s\" is not known, want ref, cpu, cuda or cuda:N", name);
+    be->name = "cuda";
+    return hf_cuda_fill(be, device, err);
+}
+
+int hf_backend_open(hf_backend **out, const char *name, int n_threads, hf_error *err)
+{
+    *out = NULL;
+    hf_backend *be = calloc(1, sizeof(*be));
+    if (!be)
+        return hf_fail(err, HF_ENOMEM, "backend %s: out of memory", name);
+    be->n_threads = n_threads > 0 ? n_threads : usable_processors();
+    omp_set_num_threads(be->n_threads);
+    int rc = fill(be, name, err);
+    if (rc < 0)
+        hf_backend_close(&be);
+    *out = be;
+    return rc;
 }
 
 void hf_backend_close(hf_backend **be)

@@ -107,7 +107,7 @@ typedef struct hf_ops {
 } hf_ops;
 
 struct hf_backend {
-    const char *name;        /* "ref", "cpu" */
+    const char *name;        /* "ref", "cpu", "cuda" */
     bool        host_memory; /* tensors may be read through their pointer after sync */
     int         n_threads;
     hf_ops      ops;
@@ -116,14 +116,14 @@ struct hf_backend {
 };
 
 /*
- * Open a backend by name. n_threads: 0 means one for each processor that this
+ * Open a backend by name: "ref", "cpu", "cuda" or "cuda:N" (src/cuda_module.h). n_threads: 0 means one for each processor that this
  * process may use. Returns HF_EARG for a name that is not known (the text
  * lists those that are), HF_EDEVICE when the device cannot be used.
  */
 int  hf_backend_open(hf_backend **out, const char *name, int n_threads, hf_error *err);
 void hf_backend_close(hf_backend **be);
 
-/* Names of the backends of this build, NULL-terminated. */
+/* Names of the backends, NULL-terminated; whether cuda can be opened only opening it tells. */
 const char *const *hf_backend_names(void);
 
 /* Fill the tables; called by hf_backend_open only. */

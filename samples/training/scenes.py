@@ -1,6 +1,7 @@
 """Pairs of views of made-up scenes: a photograph as background, cut-out objects over it, each layer moved by its own smooth
 warp, so that objects cover and uncover each other as they do in videos. The true match of every place is known.
 """
+import copy
 import math
 import random
 
@@ -118,15 +119,22 @@ class Scene:
     def __init__(self, pictures, size, cell=8, strength=1.0):
         self.size, self.cell, self.strength = size, cell, strength
         self.back = piece(pictures, int(1.2 * size))
+        self.ground = 0
         self.objects = [cutout(pictures) for _ in range(random.choice((0, 1, 1, 2, 2, 3)))]
         self.scale = [1 / uniform(0.25, 0.75) for _ in self.objects]
         self.home = [(uniform(-0.6, 0.6), uniform(-0.6, 0.6)) for _ in self.objects]
+
+    def elsewhere(self, pictures):
+        """The same objects before another background, which then matches nothing."""
+        other = copy.copy(self)
+        other.back, other.ground = piece(pictures, int(1.2 * self.size)), -1
+        return other
 
     def view(self):
         s = self.size
         grid = warp(s, 0.6, self.strength)
         picture = sample(self.back, grid, cv2.BORDER_REFLECT_101).astype(np.float32)
-        layer = np.zeros((s, s), np.int64)
+        layer = np.full((s, s), self.ground, np.int64)
         place = grid * (s / 2 / 0.6)
         for i, (p, k, home) in enumerate(zip(self.objects, self.scale, self.home)):
             at = [h + uniform(-0.35, 0.35) * self.strength for h in home]

@@ -54,7 +54,8 @@ class Pairs(torch.utils.data.IterableDataset):
         np.random.seed(seed)
         while True:
             scene = Scene(self.pictures, self.size, strength=random.choice((0.3, 0.6, 1.0, 1.0)))
-            yield scene.view(), scene.view()
+            other = scene.elsewhere(self.pictures) if scene.objects and random.random() < 0.12 else scene
+            yield scene.view(), other.view()
 
 
 def info_nce(fa, fb, at_a, of_a, at_b, of_b, temperature, cell=8.0):

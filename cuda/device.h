@@ -1,0 +1,45 @@
+/* device.h - one GPU and one stream on it: the state behind the handle of the `cuda` backend.
+ *
+ * Host code is C11. Every call of the CUDA runtime, cuDNN and cuBLASLt goes through HF_CUDA, HF_CUDNN or HF_CUBLAS,
+ * which turn a refusal into an hf_error with the call's text. Kernels are started by launchers in .cu files; a
+ * launcher returns cudaGetLastError(), and its caller checks that with HF_CUDA too.
+ */
+#ifndef HF_CUDA_DEVICE_H
+#define HF_CUDA_DEVICE_H
+
+#include <cuda_runtime_api.h>
+
+#include "src/backend.h"
+
+typedef struct hf_cuda_matrix hf_cuda_matrix; /* library handles, plans, workspace: cuda/matrix.h */
+
+typedef struct hf_cuda {
+    int             device;
+    int             arch;      /* 10 * major + minor of the compute capability: 75, 80, 90 */
+    int             n_multiprocessors;
+    size_t          shared_bytes; /* most shared memory that a block may ask for */
+    cudaStream_t    stream;    /* everything runs here, in order */
+    hf_cuda_matrix *matrix;    /* made by the first operation that needs it */
+    size_t          n_bytes, peak_bytes; /* of hf_ops.alloc, now and ever */
+} hf_cuda;
+
+static inline hf_cuda *hf_cuda_of(hf_backend *be) { return (hf_cuda *)be->ctx; }
+
+/* HF_OK, or the status that fits a refusal, with the call, file and line in err. Out of memory is HF_ENOMEM. */
+int hf_cuda_check(cudaError_t status, const char *call, const char *file, int line, hf_error *err);
+#define HF_CUDA(call, err) hf_cuda_check((call), #call, __FILE__, __LINE__, (err))
+
+/* Parts of the table, each in a file of its own. */
+void hf_cuda_fill_memory(hf_ops *ops);    /* memory.c: alloc, free, write, read, copy, sync */
+void hf_cuda_fill_pointwise(hf_ops *ops); /* pointwise.c: activate, add, mul, copy_channels, permute, cast, gather_rows */
+void hf_cuda_fill_norm(hf_ops *ops);      /* norm.c: group_norm, layer_norm, softmax, l2_normalize */
+void hf_cuda_fill_resize(hf_ops *ops);    /* resize.c: resize, rgb_to_image, pool */
+void hf_cuda_fill_matrix(hf_ops *ops);    /* matrix.c: packed_new, packed_free, linear, conv2d, matmul */
+void hf_cuda_fill_attention(hf_ops *ops); /* attention.c */
+void hf_cuda_fill_match(hf_ops *ops);     /* match.c: match_dense, match_stay, match_context */
+void hf_cuda_fill_splat(hf_ops *ops);     /* splat.c */
+
+/* Frees be->matrix; NULL is allowed. */
+void hf_cuda_matrix_free(hf_cuda_matrix **matrix);
+
+#endif

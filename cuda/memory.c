@@ -1,0 +1,76 @@
+/* memory.c - device memory, and the way between it and the host. */
+#include <string.h>
+
+#include "cuda/device.h"
+
+/* Sizes are kept for hf_cuda.n_bytes in front of the block; 256 keeps the alignment of cudaMalloc. */
+enum { HEADER = 256 };
+
+static void *cuda_alloc(hf_backend *be, size_t bytes)
+{
+    hf_cuda *cuda = hf_cuda_of(be);
+    size_t all = HEADER + (bytes ? bytes : 1);
+    char *data = NULL;
+
+    if (all < bytes || cudaMalloc((void **)&data, all) != cudaSuccess) {
+        cudaGetLastError(); /* a refused size is no error of the next call */
+        return NULL;
+    }
+    if (cudaMemsetAsync(data, 0, all, cuda->stream) != cudaSuccess ||
+        cudaMemcpyAsync(data, &all, sizeof(all), cudaMemcpyHostToDevice, cuda->stream) != cudaSuccess ||
+        cudaStreamSynchronize(cuda->stream) != cudaSuccess) {
+        cudaFree(data);
+        return NULL;
+    }
+    cuda->n_bytes += all;
+    if (cuda->n_bytes > cuda->peak_bytes)
+        cuda->peak_bytes = cuda->n_bytes;
+    return data + HEADER;
+}
+
+static void cuda_free(hf_backend *be, void *data)
+{
+    hf_cuda *cuda = hf_cuda_of(be);
+    size_t all = 0;
+
+    if (!data)
+        return;
+    char *begin = (char *)data - HEADER;
+    if (cudaStreamSynchronize(cuda->stream) == cudaSuccess &&
+        cudaMemcpy(&all, begin, sizeof(all), cudaMemcpyDeviceToHost) == cudaSuccess)
+        cuda->n_bytes -= all;
+    cudaFree(begin);
+}
+
+static int cuda_write(hf_backend *be, const hf_tensor *dst, const void *host, hf_error *err)
+{
+    return HF_CUDA(cudaMemcpyAsync(dst->data, host, hf_tensor_bytes(dst), cudaMemcpyHostToDevice,
+                                   hf_cuda_of(be)->stream), err);
+}
+
+static int cuda_read(hf_backend *be, void *host, const hf_tensor *src, hf_error *err)
+{
+    return HF_CUDA(cudaMemcpyAsync(host, src->data, hf_tensor_bytes(src), cudaMemcpyDeviceToHost,
+                                   hf_cuda_of(be)->stream), err);
+}
+
+static int cuda_copy(hf_backend *be, const hf_tensor *dst, const hf_tensor *src, hf_error *err)
+{
+    return HF_CUDA(cudaMemcpyAsync(dst->data, src->data, hf_tensor_bytes(src), cudaMemcpyDeviceToDevice,
+                                   hf_cuda_of(be)->stream), err);
+}
+
+static int cuda_sync(hf_backend *be, hf_error *err)
+{
+    return HF_CUDA(cudaStreamSynchronize(hf_cuda_of(be)->stream), err);
+}
+
+void hf_cuda_fill_memory(hf_ops *ops)
+{
+    ops->alloc = cuda_alloc;
+    ops->free = cuda_free;
+    ops->write = cuda_write;
+    ops->read = cuda_read;
+    ops->copy = cuda_copy;
+    ops->sync = cuda_sync;
+}

@@ -1,0 +1,82 @@
+/* module.c - what hfprop_cuda.so gives to the program: one function, found by dlsym (src/cuda_module.c). */
+#include <stdlib.h>
+
+#include "cuda/device.h"
+#include "src/cuda_module.h"
+
+int hf_cuda_check(cudaError_t status, const char *call, const char *file, int line, hf_error *err)
+{
+    if (status == cudaSuccess)
+        return HF_OK;
+    if (status == cudaErrorMemoryAllocation) {
+        cudaGetLastError();
+        return hf_fail(err, HF_ENOMEM, "cuda: out of GPU memory in %.200s (%s:%d); a smaller --size or --batch needs less",
+                       call, file, line);
+    }
+    return hf_fail(err, HF_EDEVICE, "cuda: %s (%s) at %s:%d: %.200s", cudaGetErrorString(status),
+                   cudaGetErrorName(status), file, line, call);
+}
+
+static void cuda_close(hf_backend *be)
+{
+    hf_cuda *cuda = hf_cuda_of(be);
+    if (!cuda)
+        return;
+    if (cuda->stream)
+        cudaStreamSynchronize(cuda->stream);
+    hf_cuda_matrix_free(&cuda->matrix);
+    if (cuda->stream)
+        cudaStreamDestroy(cuda->stream);
+    free(cuda);
+    be->ctx = NULL;
+}
+
+static int read_properties(hf_cuda *cuda, hf_error *err)
+{
+    int major = 0, minor = 0, shared = 0, rc;
+    if ((rc = HF_CUDA(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, cuda->device), err)) < 0 ||
+        (rc = HF_CUDA(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, cuda->device), err)) < 0 ||
+        (rc = HF_CUDA(cudaDeviceGetAttribute(&cuda->n_multiprocessors, cudaDevAttrMultiProcessorCount, cuda->device),
+                      err)) < 0 ||
+        (rc = HF_CUDA(cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, cuda->device), err)) < 0)
+        return rc;
+    cuda->arch = 10 * major + minor;
+    cuda->shared_bytes = (size_t)shared;
+    if (cuda->arch < 75)
+        return hf_fail(err, HF_EUNSUPPORTED, "cuda: GPU %d has compute capability %d.%d, want 7.5 or later", cuda->device,
+                       major, minor);
+    return HF_OK;
+}
+
+static int open_device(hf_cuda *cuda, int device, hf_error *err)
+{
+    int n = 0, rc;
+    if ((rc = HF_CUDA(cudaGetDeviceCount(&n), err)) < 0)
+        return rc;
+    if (device >= n)
+        return hf_fail(err, HF_EDEVICE, "cuda: there is no GPU %d, this machine has %d", device, n);
+    cuda->device = device;
+    if ((rc = HF_CUDA(cudaSetDevice(device), err)) < 0 || (rc = read_properties(cuda, err)) < 0)
+        return rc;
+    return HF_CUDA(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking), err);
+}
+
+HF_CUDA_MODULE_EXPORT int hf_cuda_module_fill(hf_backend *be, int device, const hf_cuda_module_abi *abi, hf_error *err)
+{
+    const hf_cuda_module_abi mine = HF_CUDA_MODULE_ABI;
+    if (abi->version != mine.version || abi->sizeof_backend != mine.sizeof_backend)
+        return hf_fail(err, HF_EDEVICE, "cuda: hfprop_cuda.so belongs to another build of hfprop");
+    if (!(be->ctx = calloc(1, sizeof(hf_cuda))))
+        return hf_fail(err, HF_ENOMEM, "backend cuda: out of memory");
+    be->close = cuda_close; /* hf_backend_open closes after a failure */
+    be->host_memory = false;
+    hf_cuda_fill_memory(&be->ops);
+    hf_cuda_fill_pointwise(&be->ops);
+    hf_cuda_fill_norm(&be->ops);
+    hf_cuda_fill_resize(&be->ops);
+    hf_cuda_fill_matrix(&be->ops);
+    hf_cuda_fill_attention(&be->ops);
+    hf_cuda_fill_match(&be->ops);
+    hf_cuda_fill_splat(&be->ops);
+    return open_device(hf_cuda_of(be), device, err);
+}

@@ -1,0 +1,59 @@
+/* cuda_module.c - see cuda_module.h. */
+#include "src/cuda_module.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hf_config.h"
+
+/* The folder of the running program, with a slash at the end; empty where that is not known. */
+static void program_folder(char *folder, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", folder, size - 1);
+    folder[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[1] = 0;
+    else
+        folder[0] = 0;
+}
+
+static void *open_module(hf_error *err)
+{
+    const char *named = getenv("HFPROP_CUDA_MODULE");
+    char beside[PATH_MAX + sizeof(HF_CUDA_MODULE_NAME)], why[256] = "";
+    void *module = NULL;
+
+    program_folder(beside, PATH_MAX);
+    strcat(beside, HF_CUDA_MODULE_NAME);
+    const char *tries[] = { named && *named ? named : beside, HF_LIBRARY_FOLDER "/" HF_CUDA_MODULE_NAME };
+    size_t n = named && *named ? 1 : 2;
+    for (size_t i = 0; i < n && !module; i++) {
+        module = dlopen(tries[i], RTLD_NOW | RTLD_LOCAL);
+        /* A module that is there but cannot be opened says more than one that is not. */
+        if (!module && (i == 0 || access(tries[i], F_OK) == 0))
+            snprintf(why, sizeof(why), "%s", dlerror());
+    }
+    if (!module)
+        hf_fail(err, HF_EDEVICE, "device cuda cannot be used: %.300s; --device cpu needs no GPU", why);
+    return module;
+}
+
+int hf_cuda_fill(hf_backend *be, int device, hf_error *err)
+{
+    const hf_cuda_module_abi abi = HF_CUDA_MODULE_ABI;
+    void *module = open_module(err);
+    if (!module)
+        return HF_EDEVICE;
+    /* ISO C has no conversion from an object pointer to a function; POSIX has. */
+    hf_cuda_module_fill_fn *fill;
+    *(void **)&fill = dlsym(module, HF_CUDA_MODULE_SYMBOL);
+    if (!fill)
+        return hf_fail(err, HF_EDEVICE, "device cuda cannot be used: %s has no %s", HF_CUDA_MODULE_NAME,
+                       HF_CUDA_MODULE_SYMBOL);
+    return fill(be, device, &abi, err);
+}

@@ -1,0 +1,30 @@
+/* cuda_module.h - the `cuda` backend lives in a module, hfprop_cuda.so, that is opened when it is asked for.
+ *
+ * One hfprop so starts on machines with no NVIDIA library at all. The module is looked for in this order:
+ * the file that the environment variable HFPROP_CUDA_MODULE names, the folder of the program, the library folder of
+ * the installation.
+ */
+#ifndef HF_SRC_CUDA_MODULE_H
+#define HF_SRC_CUDA_MODULE_H
+
+#include "src/backend.h"
+
+/* What must agree between the program and the module. Raise version with every change of hf_ops. */
+typedef struct hf_cuda_module_abi {
+    unsigned version;
+    size_t   sizeof_backend;
+} hf_cuda_module_abi;
+#define HF_CUDA_MODULE_ABI { .version = 1, .sizeof_backend = sizeof(hf_backend) }
+
+#define HF_CUDA_MODULE_NAME "hfprop_cuda.so"
+#define HF_CUDA_MODULE_SYMBOL "hf_cuda_module_fill"
+#define HF_CUDA_MODULE_EXPORT __attribute__((visibility("default")))
+
+/* Fills be for GPU `device`. HF_EDEVICE: no driver, no such GPU, another build. HF_EUNSUPPORTED: a GPU that is too old. */
+typedef int hf_cuda_module_fill_fn(hf_backend *be, int device, const hf_cuda_module_abi *abi, hf_error *err);
+HF_CUDA_MODULE_EXPORT hf_cuda_module_fill_fn hf_cuda_module_fill;
+
+/* Open the module and fill be. HF_EDEVICE, with what was tried, where there is none. The module stays open. */
+int hf_cuda_fill(hf_backend *be, int device, hf_error *err);
+
+#endif
