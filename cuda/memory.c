@@ -65,6 +65,15 @@ static int cuda_sync(hf_backend *be, hf_error *err)
     return HF_CUDA(cudaStreamSynchronize(hf_cuda_of(be)->stream), err);
 }
 
+static int cuda_memory(hf_backend *be, hf_device_memory *memory, hf_error *err)
+{
+    const hf_cuda *cuda = hf_cuda_of(be);
+    size_t n_free = 0, n_total = 0;
+    int rc = HF_CUDA(cudaMemGetInfo(&n_free, &n_total), err);
+    *memory = (hf_device_memory){ (int64_t)cuda->n_bytes, (int64_t)cuda->peak_bytes, (int64_t)n_free, (int64_t)n_total };
+    return rc;
+}
+
 void hf_cuda_fill_memory(hf_ops *ops)
 {
     ops->alloc = cuda_alloc;
@@ -73,4 +82,5 @@ void hf_cuda_fill_memory(hf_ops *ops)
     ops->read = cuda_read;
     ops->copy = cuda_copy;
     ops->sync = cuda_sync;
+    ops->memory = cuda_memory;
 }
