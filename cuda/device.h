@@ -20,6 +20,7 @@ typedef struct hf_cuda {
     size_t          shared_bytes; /* most shared memory that a block may ask for */
     cudaStream_t    stream;    /* everything runs here, in order */
     hf_cuda_matrix *matrix;    /* made by the first operation that needs it */
+    bool            is_recording; /* between record_begin and record_end */
     size_t          n_bytes, peak_bytes; /* of hf_ops.alloc, now and ever */
 } hf_cuda;
 
@@ -28,6 +29,9 @@ static inline hf_cuda *hf_cuda_of(hf_backend *be) { return (hf_cuda *)be->ctx; }
 /* HF_OK, or the status that fits a refusal, with the call, file and line in err. Out of memory is HF_ENOMEM. */
 int hf_cuda_check(cudaError_t status, const char *call, const char *file, int line, hf_error *err);
 #define HF_CUDA(call, err) hf_cuda_check((call), #call, __FILE__, __LINE__, (err))
+
+/* For entries that cannot be part of a recording: HF_EUNSUPPORTED while there is one. */
+int hf_cuda_not_recording(const hf_cuda *cuda, const char *entry, hf_error *err);
 
 /* Parts of the table, each in a file of its own. */
 void hf_cuda_fill_memory(hf_ops *ops);    /* memory.c: alloc, free, write, read, copy, sync, memory */

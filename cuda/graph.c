@@ -11,10 +11,20 @@ struct hf_recording {
     cudaGraphExec_t graph;
 };
 
+int hf_cuda_not_recording(const hf_cuda *cuda, const char *entry, hf_error *err)
+{
+    return cuda->is_recording ? hf_fail(err, HF_EUNSUPPORTED, "cuda: %s cannot be recorded", entry) : HF_OK;
+}
+
 /* Of this thread alone: what other threads do with other handles is no part of it. */
 static int record_begin(hf_backend *be, hf_error *err)
 {
-    return HF_CUDA(cudaStreamBeginCapture(hf_cuda_of(be)->stream, cudaStreamCaptureModeThreadLocal), err);
+    hf_cuda *cuda = hf_cuda_of(be);
+    int rc = hf_cuda_not_recording(cuda, "a recording", err);
+    if (rc >= 0)
+        rc = HF_CUDA(cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal), err);
+    cuda->is_recording = cuda->is_recording || rc >= 0;
+    return rc;
 }
 
 static int record_end(hf_backend *be, hf_recording **out, hf_error *err)
@@ -26,6 +36,7 @@ static int record_end(hf_backend *be, hf_recording **out, hf_error *err)
     *out = NULL;
     /* Ended first of all: a stream that stays in capture is of no use to anybody. */
     rc = HF_CUDA(cudaStreamEndCapture(hf_cuda_of(be)->stream, &graph), err);
+    hf_cuda_of(be)->is_recording = false;
     if (rc >= 0 && !r)
         rc = hf_fail(err, HF_ENOMEM, "cuda: out of memory for a recording");
     if (rc >= 0)
