@@ -82,10 +82,10 @@ int hf_model_open(hf_model **out, hf_backend *be, const hf_model_params *params,
 
 int hf_model_arithmetic(hf_dtype *out, const hf_backend *be, hf_precision precision, hf_error *err)
 {
-    static const hf_dtype dtypes[] = { [HF_PRECISION_AUTO] = HF_F32, [HF_PRECISION_F32] = HF_F32,
-                                       [HF_PRECISION_BF16] = HF_BF16, [HF_PRECISION_F16] = HF_F16 };
-    (void)be, (void)err;
-    *out = dtypes[precision];
+    static const hf_dtype dtypes[] = { [HF_PRECISION_F32] = HF_F32, [HF_PRECISION_BF16] = HF_BF16,
+                                       [HF_PRECISION_F16] = HF_F16 };
+    (void)err;
+    *out = precision == HF_PRECISION_AUTO ? (be->host_memory ? HF_F32 : HF_F16) : dtypes[precision];
     return HF_OK;
 }
 
