@@ -15,6 +15,8 @@ typedef struct hf_cuda_matrix hf_cuda_matrix; /* library handles, plans, workspa
 
 typedef struct hf_cuda_scratch_block hf_cuda_scratch_block;
 
+typedef struct hf_cuda_axis hf_cuda_axis; /* weights of resizing one axis: resize.c */
+
 /* Memory of an operation, kept between calls: cuda/scratch.h. */
 typedef struct hf_cuda_scratch {
     void                  *data;
@@ -30,6 +32,7 @@ typedef struct hf_cuda {
     cudaStream_t    stream;    /* everything runs here, in order */
     hf_cuda_matrix *matrix;    /* made by the first operation that needs it */
     hf_cuda_scratch norm_pieces, norm_counts; /* group_norm's moments of parts of a picture: norm.c */
+    hf_cuda_axis   *axes;      /* made by the first resize of a size */
     bool            is_recording; /* between record_begin and record_end */
     size_t          n_bytes, peak_bytes; /* of hf_ops.alloc and scratch, now and ever */
 } hf_cuda;
@@ -57,5 +60,6 @@ void hf_cuda_fill_splat(hf_ops *ops);     /* splat.c */
 
 /* Frees be->matrix; NULL is allowed. */
 void hf_cuda_matrix_free(hf_cuda_matrix **matrix);
+void hf_cuda_axes_free(hf_cuda *cuda);
 
 #endif

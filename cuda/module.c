@@ -25,6 +25,7 @@ static void cuda_close(hf_backend *be)
     if (cuda->stream)
         cudaStreamSynchronize(cuda->stream);
     hf_cuda_matrix_free(&cuda->matrix);
+    hf_cuda_axes_free(cuda);
     hf_cuda_scratch_free(cuda, &cuda->norm_pieces);
     hf_cuda_scratch_free(cuda, &cuda->norm_counts);
     if (cuda->stream)

@@ -16,6 +16,8 @@ int hf_cuda_scratch_reserve(hf_cuda *cuda, hf_cuda_scratch *s, size_t bytes, hf_
 
     if (bytes <= s->bytes)
         goto end;
+    if ((rc = hf_cuda_not_recording(cuda, "memory that grows", err)) < 0)
+        goto end;
     if (bytes < 2 * s->bytes)
         bytes = 2 * s->bytes;
     if (!(block = calloc(1, sizeof(*block)))) {

@@ -9,8 +9,8 @@
 #include "cuda/device.h"
 
 /*
- * s->data is then at least `bytes` long, aligned to 256 bytes; zero where it is new. HF_ENOMEM; HF_EDEVICE while a
- * graph is captured, for which the operation has to have run once before.
+ * s->data is then at least `bytes` long, aligned to 256 bytes; zero where it is new. HF_ENOMEM; HF_EUNSUPPORTED where
+ * it would grow in a recording: the operation has to have run once before.
  */
 int  hf_cuda_scratch_reserve(hf_cuda *cuda, hf_cuda_scratch *s, size_t bytes, hf_error *err);
 void hf_cuda_scratch_free(hf_cuda *cuda, hf_cuda_scratch *s);
