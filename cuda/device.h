@@ -13,6 +13,17 @@
 
 typedef struct hf_cuda_matrix hf_cuda_matrix; /* library handles, plans, workspace: cuda/matrix.h */
 
+typedef struct hf_cuda_scratch_block hf_cuda_scratch_block;
+
+typedef struct hf_cuda_axis hf_cuda_axis; /* weights of resizing one axis: resize.c */
+
+/* Memory of an operation, kept between calls: cuda/scratch.h. */
+typedef struct hf_cuda_scratch {
+    void                  *data;
+    size_t                 bytes;
+    hf_cuda_scratch_block *blocks; /* every part that was ever given out, the newest first */
+} hf_cuda_scratch;
+
 typedef struct hf_cuda {
     int             device;
     int             arch;      /* 10 * major + minor of the compute capability: 75, 80, 90 */
@@ -20,8 +31,10 @@ typedef struct hf_cuda {
     size_t          shared_bytes; /* most shared memory that a block may ask for */
     cudaStream_t    stream;    /* everything runs here, in order */
     hf_cuda_matrix *matrix;    /* made by the first operation that needs it */
+    hf_cuda_scratch norm_pieces, norm_counts; /* group_norm's moments of parts of a picture: norm.c */
+    hf_cuda_axis   *axes;      /* made by the first resize of a size */
     bool            is_recording; /* between record_begin and record_end */
-    size_t          n_bytes, peak_bytes; /* of hf_ops.alloc, now and ever */
+    size_t          n_bytes, peak_bytes; /* of hf_ops.alloc and scratch, now and ever */
 } hf_cuda;
 
 static inline hf_cuda *hf_cuda_of(hf_backend *be) { return (hf_cuda *)be->ctx; }
@@ -47,5 +60,6 @@ void hf_cuda_fill_splat(hf_ops *ops);     /* splat.c */
 
 /* Frees be->matrix; NULL is allowed. */
 void hf_cuda_matrix_free(hf_cuda_matrix **matrix);
+void hf_cuda_axes_free(hf_cuda *cuda);
 
 #endif
