@@ -80,12 +80,29 @@ __device__ __forceinline__ void hf_mma_f16(float (&d)[4], const uint32_t (&a)[4]
 #endif
 }
 
+#if !HF_PTX_SM80
 /* The two products of the pairs in registers a and b of bf16. */
 __device__ __forceinline__ float hf_dot_bf16(uint32_t a, uint32_t b, float sum)
 {
     sum = fmaf(__uint_as_float(a << 16), __uint_as_float(b << 16), sum);
     return fmaf(__uint_as_float(a & 0xffff0000u), __uint_as_float(b & 0xffff0000u), sum);
 }
+
+/* k = 2i, 2i+1 of row g are in lane 4g + i, of column 2t in lane 8t + i. Not inlined: kernels hold hundreds of it. */
+static __device__ __noinline__ float4 hf_mma_bf16_by_shuffles(float4 d, uint32_t a0, uint32_t a1, uint32_t b)
+{
+    const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
+    for (int i = 0; i < 4; i++) {
+        uint32_t top = __shfl_sync(0xffffffffu, a0, 4 * g + i), bottom = __shfl_sync(0xffffffffu, a1, 4 * g + i);
+        uint32_t left = __shfl_sync(0xffffffffu, b, 8 * t + i), right = __shfl_sync(0xffffffffu, b, 8 * t + 4 + i);
+        d.x = hf_dot_bf16(top, left, d.x);
+        d.y = hf_dot_bf16(top, right, d.y);
+        d.z = hf_dot_bf16(bottom, left, d.z);
+        d.w = hf_dot_bf16(bottom, right, d.w);
+    }
+    return d;
+}
+#endif
 
 __device__ __forceinline__ void hf_mma_bf16_k8(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t b)
 {
@@ -94,17 +111,8 @@ __device__ __forceinline__ void hf_mma_bf16_k8(float (&d)[4], uint32_t a0, uint3
                  : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                  : "r"(a0), "r"(a1), "r"(b));
 #else
-    /* k = 2i, 2i+1 of row g are in lane 4g + i, of column 2t in lane 8t + i. */
-    const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        uint32_t top = __shfl_sync(0xffffffffu, a0, 4 * g + i), bottom = __shfl_sync(0xffffffffu, a1, 4 * g + i);
-        uint32_t left = __shfl_sync(0xffffffffu, b, 8 * t + i), right = __shfl_sync(0xffffffffu, b, 8 * t + 4 + i);
-        d[0] = hf_dot_bf16(top, left, d[0]);
-        d[1] = hf_dot_bf16(top, right, d[1]);
-        d[2] = hf_dot_bf16(bottom, left, d[2]);
-        d[3] = hf_dot_bf16(bottom, right, d[3]);
-    }
+    const float4 sum = hf_mma_bf16_by_shuffles(make_float4(d[0], d[1], d[2], d[3]), a0, a1, b);
+    d[0] = sum.x, d[1] = sum.y, d[2] = sum.z, d[3] = sum.w;
 #endif
 }
 
