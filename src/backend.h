@@ -126,6 +126,8 @@ typedef struct hf_ops {
 
 struct hf_backend {
     const char *name;        /* "ref", "cpu", "cuda" */
+    char        about[192];  /* a GPU in words: its name, memory, compute capability, driver; empty on the host */
+    char        note[256];   /* after "auto": why a GPU that is here is not used; else empty */
     bool        host_memory; /* tensors may be read through their pointer after sync */
     int         n_threads;
     hf_ops      ops;
@@ -134,9 +136,10 @@ struct hf_backend {
 };
 
 /*
- * Open a backend by name: "ref", "cpu", "cuda" or "cuda:N" (src/cuda_module.h). n_threads: 0 means one for each processor that this
- * process may use. Returns HF_EARG for a name that is not known (the text
- * lists those that are), HF_EDEVICE when the device cannot be used.
+ * Open a backend by name: "ref", "cpu", "cuda", "cuda:N" (src/cuda_module.h), or "auto" (NULL too): cuda where there is
+ * a GPU that works, else cpu. n_threads: 0 means one for each processor that this process may use. Returns HF_EARG for a
+ * name that is not known (the text lists those that are), HF_EDEVICE when the device cannot be used,
+ * HF_EUNSUPPORTED when the GPU is too old.
  */
 int  hf_backend_open(hf_backend **out, const char *name, int n_threads, hf_error *err);
 void hf_backend_close(hf_backend **be);
