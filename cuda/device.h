@@ -30,6 +30,7 @@ int hf_cuda_check(cudaError_t status, const char *call, const char *file, int li
 #define HF_CUDA(call, err) hf_cuda_check((call), #call, __FILE__, __LINE__, (err))
 
 /* Parts of the table, each in a file of its own. */
+void hf_cuda_fill_rest(hf_ops *ops);      /* unfilled.c: every entry, before the others: HF_EUNSUPPORTED */
 void hf_cuda_fill_memory(hf_ops *ops);    /* memory.c: alloc, free, write, read, copy, sync */
 void hf_cuda_fill_pointwise(hf_ops *ops); /* pointwise.c: activate, add, mul, copy_channels, permute, cast, gather_rows */
 void hf_cuda_fill_norm(hf_ops *ops);      /* norm.c: group_norm, layer_norm, softmax, l2_normalize */
