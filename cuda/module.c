@@ -72,6 +72,7 @@ HF_CUDA_MODULE_EXPORT int hf_cuda_module_fill(hf_backend *be, int device, const 
     be->host_memory = false;
     hf_cuda_fill_rest(&be->ops);
     hf_cuda_fill_memory(&be->ops);
+    hf_cuda_fill_graph(&be->ops);
     hf_cuda_fill_pointwise(&be->ops);
     hf_cuda_fill_norm(&be->ops);
     hf_cuda_fill_resize(&be->ops);
