@@ -77,24 +77,12 @@ void hf_cuda_matrix_free(hf_cuda_matrix **matrix)
     *matrix = NULL;
 }
 
-static int is_captured(hf_backend *be, bool *out, hf_error *err)
-{
-    enum cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-    int rc = HF_CUDA(cudaStreamIsCapturing(hf_cuda_of(be)->stream, &status), err);
-    *out = status != cudaStreamCaptureStatusNone;
-    return rc;
-}
-
 /* Room for one more plan, outside of captures: making one loads kernels, which a capture does not allow. */
 static int plan_new(hf_backend *be, hf_cuda_plan **out, hf_error *err)
 {
     hf_cuda_matrix *m = hf_cuda_of(be)->matrix;
-    bool captured;
-    int rc = is_captured(be, &captured, err);
     *out = NULL;
-    if (rc < 0)
-        return rc;
-    if (captured)
+    if (hf_cuda_of(be)->is_recording)
         return hf_fail(err, HF_EDEVICE, "cuda: a new shape while a CUDA graph is captured: run once before");
     if (m->n_plans == m->room) {
         int room = m->room ? 2 * m->room : 64;
@@ -246,11 +234,11 @@ end:
 static int time_plan(hf_backend *be, hf_cuda_plan *p, const hf_gemm_arrays *g, const hf_conv_arrays *c, hf_error *err)
 {
     const float clearly = 0.97f;
-    bool reads_out = p->is_conv ? c->residual == c->out : g->c == g->out, captured;
-    int best = 0, rc = is_captured(be, &captured, err);
+    bool reads_out = p->is_conv ? c->residual == c->out : g->c == g->out;
+    int best = 0, rc = HF_OK;
     p->timed = true;
-    if (rc < 0 || captured || reads_out)
-        return rc;
+    if (hf_cuda_of(be)->is_recording || reads_out)
+        return HF_OK;
     for (int i = 0; i < candidates_of(p) && rc >= 0; i++) {
         float milliseconds = 0;
         choose(p, i);
@@ -298,11 +286,11 @@ static int grow(hf_backend *be, hf_cuda_matrix *m, size_t bytes, hf_error *err)
 
 int hf_cuda_workspace(hf_backend *be, void **out, size_t bytes, hf_error *err)
 {
+    bool captured = hf_cuda_of(be)->is_recording;
     hf_cuda_matrix *m;
-    bool captured;
     int rc;
     *out = NULL;
-    if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0 || !bytes || (rc = is_captured(be, &captured, err)) < 0)
+    if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0 || !bytes)
         return rc;
     if (!m->n_blocks || m->blocks[m->n_blocks - 1].bytes < bytes) {
         if (captured)
