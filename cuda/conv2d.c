@@ -54,7 +54,7 @@ static hf_cuda_product product_of(const convolution *c, const void *x, hf_dtype 
 static int run_cells(hf_backend *be, const convolution *c, hf_error *err)
 {
     hf_cuda_product p = product_of(c, c->x->data, c->x->dtype, c->w->head.n_in, 0, hf_tensor_rows(c->x));
-    void *memory;
+    void *memory = NULL;
     int rc;
     if ((rc = hf_cuda_product_plan(be, &p, err)) < 0 || (rc = hf_cuda_workspace(be, &memory, p.bytes, err)) < 0)
         return rc;
@@ -87,7 +87,7 @@ static int run_unfolded(hf_backend *be, const convolution *c, hf_error *err)
     const void *aligned = (const void *)(uintptr_t)256; /* as the rows will be */
     hf_cuda_product whole = product_of(c, aligned, u.out_type, n_in, 0, part);
     hf_cuda_product rest = product_of(c, aligned, u.out_type, n_in, 0, n_rows % part);
-    char *memory;
+    char *memory = NULL;
     int rc;
     if ((rc = hf_cuda_product_plan(be, &whole, err)) < 0 ||
         (rest.rows && (rc = hf_cuda_product_plan(be, &rest, err)) < 0))
@@ -208,7 +208,7 @@ static int run_epilogue(hf_backend *be, const convolution *c, const void *result
 
 static int run_library(hf_backend *be, const library_way *l, const convolution *c, hf_error *err)
 {
-    char *memory;
+    char *memory = NULL;
     int rc = hf_cuda_workspace(be, (void **)&memory, l->bytes, err);
     if (rc < 0)
         return rc;

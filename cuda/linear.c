@@ -8,7 +8,7 @@ int hf_cuda_linear(hf_backend *be, const hf_tensor *out, const hf_tensor *x, hf_
                    const hf_tensor *residual, const hf_linear_params *params, hf_error *err)
 {
     const hf_cuda_packed *w = (const hf_cuda_packed *)weight;
-    void *memory;
+    void *memory = NULL;
     int rc;
     hf_check_linear(out, x, weight, bias, residual, params);
     hf_cuda_product p = {
@@ -75,7 +75,7 @@ int hf_cuda_matmul(hf_backend *be, const hf_tensor *out, const hf_tensor *a, con
     hf_gemm_shape shape = { 0 };
     hf_cuda_plan *plan;
     size_t used = 0;
-    char *memory;
+    char *memory = NULL;
     int rc;
 
     if (hf_tensor_count(out) == 0)

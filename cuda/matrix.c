@@ -115,7 +115,7 @@ static int plan_keep(hf_cuda_matrix *m, hf_cuda_plan *plan, int rc, const hf_err
 /* A hundred plans or two, compared byte by byte: some microseconds, and nothing at all once a graph is captured. */
 int hf_cuda_gemm_plan(hf_backend *be, hf_cuda_plan **out, const hf_gemm_shape *shape, hf_error *err)
 {
-    hf_cuda_matrix *m;
+    hf_cuda_matrix *m = NULL;
     hf_cuda_plan *made;
     hf_error found = { 0 };
     int rc;
@@ -140,7 +140,7 @@ int hf_cuda_gemm_plan(hf_backend *be, hf_cuda_plan **out, const hf_gemm_shape *s
 
 int hf_cuda_conv_plan(hf_backend *be, hf_cuda_plan **out, const hf_conv_shape *shape, hf_error *err)
 {
-    hf_cuda_matrix *m;
+    hf_cuda_matrix *m = NULL;
     hf_cuda_plan *made;
     hf_error found = { 0 };
     int rc;
@@ -287,7 +287,7 @@ static int grow(hf_backend *be, hf_cuda_matrix *m, size_t bytes, hf_error *err)
 int hf_cuda_workspace(hf_backend *be, void **out, size_t bytes, hf_error *err)
 {
     bool captured = hf_cuda_of(be)->is_recording;
-    hf_cuda_matrix *m;
+    hf_cuda_matrix *m = NULL;
     int rc;
     *out = NULL;
     if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0 || !bytes)

@@ -6,12 +6,12 @@
  */
 #include "tests/emulation/emulate.h"
 
-#include "cuda/activation.cuh"
-#include "cuda/element.cuh"
-
 extern "C" {
 #include "cuda/conv_plan.h"
 }
+
+#include "cuda/activation.cuh"
+#include "cuda/element.cuh"
 
 enum { WORKSPACE = 3000 };
 

@@ -6,12 +6,12 @@
  */
 #include "tests/emulation/emulate.h"
 
-#include "cuda/activation.cuh"
-#include "cuda/element.cuh"
-
 extern "C" {
 #include "cuda/gemm.h"
 }
+
+#include "cuda/activation.cuh"
+#include "cuda/element.cuh"
 
 enum { WORKSPACE = 1000 };
 
