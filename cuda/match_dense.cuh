@@ -8,6 +8,13 @@
 #include "cuda/launch.h"
 #include "cuda/match_dense.h"
 
+/* Rare paths: called, so that they cost the usual one no registers. */
+#ifdef HF_CUDA_EMULATED
+#define HF_RARE
+#else
+#define HF_RARE __noinline__
+#endif
+
 #define HF_FULL_WARP 0xffffffffu
 #define HF_LOWEST (-1e30f)
 #define HF_HIGHEST 1e30f
@@ -51,7 +58,7 @@ __device__ __forceinline__ void weights_at(double w[4], double far_y, double far
 }
 
 /* The same sum, in the same order, as the definition: what cancels there cancels here. Rare, so one thread does it. */
-__device__ __noinline__ double length_direct(const match_corners &c, const hf_cuda_match_map &map, const double w[4])
+static __device__ HF_RARE double length_direct(const match_corners &c, const hf_cuda_match_map &map, const double w[4])
 {
     double square = 0;
     for (int d = 0; d < map.D; d++) {

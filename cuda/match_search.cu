@@ -18,16 +18,14 @@
  */
 #include "cuda/match_dense.cuh"
 
-enum {
-    WARPS = 8,
-    THREADS = 32 * WARPS,
-    TILE = 128,      /* a quad of 11 x 11 pixels fits; shared memory stays small enough for four blocks */
-    LIST = 1024,     /* target quads kept at a time; usual are a hundred */
-    BATCH = 32,      /* of these, their data in shared memory at a time */
-    SEEDS = 4,       /* a round */
-    MAX_ROUNDS = 4,
-    FEW = 96,        /* another round costs about as much as searching these */
-};
+constexpr int WARPS = 8;
+constexpr int THREADS = 32 * WARPS;
+constexpr int TILE = 128;     /* a quad of 11 x 11 pixels fits; shared memory stays small enough for four blocks */
+constexpr int LIST = 1024;    /* target quads kept at a time; usual are a hundred */
+constexpr int BATCH = 32;     /* of these, their data in shared memory at a time */
+constexpr int SEEDS = 4;      /* a round */
+constexpr int MAX_ROUNDS = 4;
+constexpr int FEW = 96;       /* another round costs about as much as searching these */
 
 /* Above this the similarity of a single place is taken again in double, whatever epsilon is. */
 #define MAX_AMPLIFICATION 4.0f
