@@ -32,6 +32,7 @@ typedef struct hf_match_dense_params hf_match_dense_params;     /* propagate/mat
 typedef struct hf_match_context_params hf_match_context_params; /* propagate/match_context.h */
 
 typedef struct hf_splat_params hf_splat_params;                 /* propagate/splat.h */
+typedef struct hf_first_ops hf_first_ops;                       /* propagate/first_ops.h */
 
 typedef struct hf_recording hf_recording; /* of record_end; src/recorder.h is the way to use it */
 
@@ -122,6 +123,9 @@ typedef struct hf_ops {
                          const hf_tensor *target, const hf_tensor *reference,
                          const hf_tensor *shift, const hf_match_context_params *params,
                          hf_error *err);
+
+    /* The other steps of --match first, a table of their own: propagate/first_ops.h */
+    const hf_first_ops *first;
 } hf_ops;
 
 struct hf_backend {

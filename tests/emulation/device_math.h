@@ -40,6 +40,8 @@ static inline int __float2int_ru(float v) { return hf_emulated_to_int(std::ceil(
 static inline unsigned __float2uint_rn(float v) { return hf_emulated_to_uint(std::nearbyint((double)v)); }
 static inline unsigned __float2uint_rz(float v) { return hf_emulated_to_uint(std::trunc((double)v)); }
 static inline unsigned __float2uint_rd(float v) { return hf_emulated_to_uint(std::floor((double)v)); }
+static inline long long __double2ll_rn(double v) { return std::llrint(v); }
+static inline long long __double2ll_ru(double v) { return (long long)std::ceil(v); }
 static inline float __int2float_rn(int v) { return (float)v; }
 static inline float __uint2float_rn(unsigned v) { return (float)v; }
 static inline float __double2float_rn(double v) { return (float)v; }
