@@ -20,6 +20,8 @@
 #define HF_MATCH_TILE 8           /* target cells of one row that share a window centre */
 #define HF_MATCH_NONE (-1e9f)     /* similarity of an unused slot: below every other */
 #define HF_MATCH_UNIT 256         /* steps of a byte for 1.0 */
+#define HF_MATCH_ZERO 128         /* the byte of 0.0 */
+#define HF_MATCH_SCALE (1.0f / (HF_MATCH_UNIT * HF_MATCH_UNIT)) /* a power of two: exact */
 #define HF_MATCH_PAD(D) (((D) + 3) / 4 * 4) /* channels of the byte forms: padded by 128, which is 0 */
 
 struct hf_match_context_params {

@@ -32,6 +32,7 @@ typedef struct hf_match_dense_params hf_match_dense_params;     /* propagate/mat
 typedef struct hf_match_context_params hf_match_context_params; /* propagate/match_context.h */
 
 typedef struct hf_splat_params hf_splat_params;                 /* propagate/splat.h */
+typedef struct hf_context_ops hf_context_ops;                   /* propagate/context_ops.h */
 
 typedef struct hf_ops {
     /* Memory. `alloc` returns zeroed memory aligned to 64 bytes, NULL when there is none. */
@@ -104,6 +105,9 @@ typedef struct hf_ops {
                          const hf_tensor *target, const hf_tensor *reference,
                          const hf_tensor *shift, const hf_match_context_params *params,
                          hf_error *err);
+
+    /* The other steps of --match context, a table of their own: propagate/context_ops.h */
+    const hf_context_ops *context;
 } hf_ops;
 
 struct hf_backend {
