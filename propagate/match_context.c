@@ -7,29 +7,11 @@
  */
 #include "propagate/match_context.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "propagate/context_cell.h"
 #include "propagate/match_tile.h"
 #include "src/simd.h"
-
-static int check(const hf_tensor *index, const hf_tensor *target, const hf_tensor *reference,
-                 const hf_match_context_params *p, hf_error *err)
-{
-    assert(index->n_dims == 3 && target->n_dims == 3 && reference->n_dims == 4);
-    assert(target->dtype == HF_U8 && reference->dtype == HF_U8 && target->shape[2] % 4 == 0);
-    assert(reference->shape[0] == target->shape[0] && 4 * reference->shape[1] == target->shape[2] &&
-           reference->shape[2] == target->shape[1] && reference->shape[3] == 4);
-    if (p->k < 1 || p->k > HF_MATCH_MAX_K)
-        return hf_fail(err, HF_EARG, "match: k is %d, want 1..%d", p->k, HF_MATCH_MAX_K);
-    if (p->radius_cells < 0)
-        return hf_fail(err, HF_EARG, "match: radius is %d cells, want 0 or more", p->radius_cells);
-    if (p->reference < 0)
-        return hf_fail(err, HF_EARG, "match: reference is %d, want 0 or more", p->reference);
-    assert(index->shape[2] == p->k);
-    return HF_OK;
-}
 
 void hf_match_context_clear(int32_t *index, float *similarity, int64_t count)
 {
@@ -65,7 +47,7 @@ int hf_ref_match_context(hf_backend *be, const hf_tensor *index, const hf_tensor
                          const hf_tensor *shift, const hf_match_context_params *p, hf_error *err)
 {
     (void)be;
-    int rc = check(index, target, reference, p, err);
+    int rc = hf_match_context_check(index, target, reference, p, err);
     if (rc < 0)
         return rc;
     int h = (int)target->shape[0], w = (int)target->shape[1], P = (int)target->shape[2];
@@ -171,7 +153,7 @@ int hf_match_context_run(bool vnni, hf_backend *be, const hf_tensor *index, cons
                          const hf_tensor *target, const hf_tensor *reference,
                          const hf_tensor *shift, const hf_match_context_params *p, hf_error *err)
 {
-    int rc = check(index, target, reference, p, err);
+    int rc = hf_match_context_check(index, target, reference, p, err);
     if (rc < 0)
         return rc;
     int h = (int)target->shape[0], w = (int)target->shape[1], P = (int)target->shape[2];
