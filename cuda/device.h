@@ -20,6 +20,7 @@ typedef struct hf_cuda {
     size_t          shared_bytes; /* most shared memory that a block may ask for */
     cudaStream_t    stream;    /* everything runs here, in order */
     hf_cuda_matrix *matrix;    /* made by the first operation that needs it */
+    bool            is_recording; /* between record_begin and record_end */
     size_t          n_bytes, peak_bytes; /* of hf_ops.alloc, now and ever */
 } hf_cuda;
 
@@ -29,8 +30,13 @@ static inline hf_cuda *hf_cuda_of(hf_backend *be) { return (hf_cuda *)be->ctx; }
 int hf_cuda_check(cudaError_t status, const char *call, const char *file, int line, hf_error *err);
 #define HF_CUDA(call, err) hf_cuda_check((call), #call, __FILE__, __LINE__, (err))
 
+/* For entries that cannot be part of a recording: HF_EUNSUPPORTED while there is one. */
+int hf_cuda_not_recording(const hf_cuda *cuda, const char *entry, hf_error *err);
+
 /* Parts of the table, each in a file of its own. */
-void hf_cuda_fill_memory(hf_ops *ops);    /* memory.c: alloc, free, write, read, copy, sync */
+void hf_cuda_fill_rest(hf_ops *ops);      /* unfilled.c: every entry, before the others: HF_EUNSUPPORTED */
+void hf_cuda_fill_memory(hf_ops *ops);    /* memory.c: alloc, free, write, read, copy, sync, memory */
+void hf_cuda_fill_graph(hf_ops *ops);     /* graph.c: record_begin, record_end, replay, recording_free */
 void hf_cuda_fill_pointwise(hf_ops *ops); /* pointwise.c: activate, add, mul, copy_channels, permute, cast, gather_rows */
 void hf_cuda_fill_norm(hf_ops *ops);      /* norm.c: group_norm, layer_norm, softmax, l2_normalize */
 void hf_cuda_fill_resize(hf_ops *ops);    /* resize.c: resize, rgb_to_image, pool */

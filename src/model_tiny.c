@@ -11,6 +11,7 @@
 
 #include "src/classic_raw.h"
 #include "src/net/tiny_net.h"
+#include "src/tiny_weights.h"
 #include "src/whitened.h"
 
 #define N_FEATURES 64 /* D */
@@ -123,10 +124,9 @@ static int load(hf_model_tiny *m, const hf_model_params *params, hf_error *err)
     hf_weights *weights = NULL;
     hf_dtype dtype;
     int rc;
-    if (!params->weights)
-        return hf_fail(err, HF_EMODEL, "tiny: no weights are compiled in, want --weights FILE; samples/training makes one");
     if ((rc = hf_model_arithmetic(&dtype, m->base.backend, params->precision, err)) < 0 ||
-        (rc = hf_tensor_file_open(&m->file, params->weights, err)) < 0 || (rc = hf_weights_open(&weights, m->file, "tiny", NULL, NULL, err)) < 0)
+        (rc = params->weights ? hf_tensor_file_open(&m->file, params->weights, err) : hf_tiny_weights_open(&m->file, err)) < 0 ||
+        (rc = hf_weights_open(&weights, m->file, "tiny", NULL, NULL, err)) < 0)
         return rc;
     if ((rc = hf_tiny_net_open(&m->net, m->base.backend, weights, dtype, err)) >= 0)
         m->n_learned = hf_tiny_net_channels(m->net);

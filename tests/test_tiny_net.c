@@ -1,20 +1,30 @@
-/* test_tiny_net.c - the network of model `tiny` against PyTorch's (golden/make_tiny.py), and the model round it. */
+/* test_tiny_net.c - the network of model `tiny` against PyTorch's, with small random weights (golden/make_tiny.py) and with
+ * those that are compiled in (golden/make_tiny_weights.py), and the model round it. */
 #include <criterion/criterion.h>
 #include <string.h>
 
 #include "src/model.h"
 #include "src/net/tiny_net.h"
+#include "src/tiny_weights.h"
 #include "tests/golden_file.h"
 
 /* The largest seen is 4e-7, on odd sizes too. */
 #define TOLERANCE 1e-5
 
-static hf_tiny_net *open_net(hf_backend *be)
+/* The compiled-in network in f32; the largest seen is 1e-6. */
+#define TOLERANCE_COMPILED_IN 1e-5
+
+/* name: of the golden's weights; NULL: those that are compiled in. */
+static hf_tiny_net *open_net(hf_backend *be, const char *name)
 {
     hf_error err = { 0 };
     hf_tiny_net *net = NULL;
     hf_weights *weights = NULL;
-    hf_tensor_file *file = golden_open("tiny.safetensors");
+    hf_tensor_file *file = NULL;
+    if (name)
+        file = golden_open(name);
+    else
+        cr_assert_eq(hf_tiny_weights_open(&file, &err), HF_OK, "%s", err.text);
     cr_assert_eq(hf_weights_open(&weights, file, "tiny", NULL, NULL, &err), HF_OK);
     cr_assert_eq(hf_tiny_net_open(&net, be, weights, HF_F32, &err), HF_OK, "%s", err.text);
     hf_weights_close(&weights);
@@ -22,41 +32,60 @@ static hf_tiny_net *open_net(hf_backend *be)
     return net;
 }
 
-static double error_of(const char *backend, const char *size)
+static double error_of_net(hf_backend *be, hf_tiny_net *net, const hf_tensor_file *golden, const char *picture,
+                           const char *features)
 {
     hf_error err = { 0 };
-    hf_backend *be = NULL;
-    char name[32];
-    hf_tensor_file *golden = golden_open("tiny_golden.safetensors");
-    cr_assert_eq(hf_backend_open(&be, backend, 1, &err), HF_OK);
-    hf_tiny_net *net = open_net(be);
-
-    snprintf(name, sizeof(name), "picture_%s", size);
-    const hf_tensor_entry *e = hf_tensor_file_find(golden, name);
+    const hf_tensor_entry *e = hf_tensor_file_find(golden, picture);
     int H = (int)e->shape[0], W = (int)e->shape[1];
     hf_tensor rgb = hf_tensor_view((void *)e->data, HF_U8, 3, H, W, 3);
-    snprintf(name, sizeof(name), "features_%s", size);
-    hf_tensor wanted = golden_array(golden, name), found = wanted;
+    hf_tensor wanted = golden_array(golden, features), found = wanted;
     found.data = calloc(1, hf_tensor_bytes(&found));
     cr_assert_eq(hf_tiny_net_channels(net), wanted.shape[2]);
     cr_assert_eq(hf_tiny_net_prepare(net, W, H, &err), HF_OK, "%s", err.text);
     for (int again = 0; again < 2; again++) /* the second run finds the first one's scratch */
-        cr_assert_eq(hf_tiny_net_run(net, &found, &rgb, &err), HF_OK, "%s", err.text);
+        cr_assert_eq(hf_tiny_net_run(net, &found, &rgb, &err), HF_OK, "%s on %s", err.text, be->name);
     double error = golden_error(found.data, wanted.data, hf_tensor_count(&wanted));
     free(found.data);
     free(wanted.data);
+    return error;
+}
+
+static double error_of(const char *backend, const char *weights, const char *golden_name, const char *picture,
+                       const char *features)
+{
+    hf_error err = { 0 };
+    hf_backend *be = NULL;
+    hf_tensor_file *golden = golden_open(golden_name);
+    cr_assert_eq(hf_backend_open(&be, backend, 1, &err), HF_OK);
+    hf_tiny_net *net = open_net(be, weights);
+    double error = error_of_net(be, net, golden, picture, features);
     hf_tiny_net_close(&net);
     hf_backend_close(&be);
     hf_tensor_file_close(&golden);
     return error;
 }
 
+static double error_of_size(const char *backend, const char *size)
+{
+    char picture[32], features[32];
+    snprintf(picture, sizeof(picture), "picture_%s", size);
+    snprintf(features, sizeof(features), "features_%s", size);
+    return error_of(backend, "tiny.safetensors", "tiny_golden.safetensors", picture, features);
+}
+
 Test(tiny_net, equals_pytorch_on_ref_and_cpu_on_odd_sizes)
 {
-    cr_expect_lt(error_of("ref", "75"), TOLERANCE);
-    cr_expect_lt(error_of("cpu", "75"), TOLERANCE);
-    cr_expect_lt(error_of("ref", "16"), TOLERANCE);
-    cr_expect_lt(error_of("cpu", "16"), TOLERANCE);
+    cr_expect_lt(error_of_size("ref", "75"), TOLERANCE);
+    cr_expect_lt(error_of_size("cpu", "75"), TOLERANCE);
+    cr_expect_lt(error_of_size("ref", "16"), TOLERANCE);
+    cr_expect_lt(error_of_size("cpu", "16"), TOLERANCE);
+}
+
+Test(tiny_net, what_is_compiled_in_equals_the_network_that_was_trained)
+{
+    double error = error_of("cpu", NULL, "tiny_weights_golden.safetensors", "picture", "features");
+    cr_expect_lt(error, TOLERANCE_COMPILED_IN, "%g; after new weights run golden/make_tiny_weights.py", error);
 }
 
 static int open_model(hf_model **m, hf_backend *be, const char *file, hf_error *err)
@@ -108,14 +137,14 @@ Test(tiny_net, the_model_finds_the_drawn_frame_in_itself)
     hf_backend_close(&be);
 }
 
-Test(tiny_net, refuses_missing_and_foreign_weights)
+Test(tiny_net, needs_no_file_and_refuses_foreign_weights)
 {
     hf_error err = { 0 };
     hf_backend *be = NULL;
     hf_model *m = NULL;
     cr_assert_eq(hf_backend_open(&be, "cpu", 1, &err), HF_OK);
-    cr_expect_eq(hf_model_open(&m, be, &(hf_model_params){ .name = "tiny" }, &err), HF_EMODEL);
-    cr_expect(strstr(err.text, "--weights"), "%s", err.text);
+    cr_expect_eq(hf_model_open(&m, be, &(hf_model_params){ .name = "tiny" }, &err), HF_OK, "%s", err.text);
+    hf_model_close(&m);
     cr_expect_eq(open_model(&m, be, "aggregation.safetensors", &err), HF_EMODEL);
     cr_expect(strstr(err.text, "\"mixing\""), "%s", err.text);
     cr_expect_eq(open_model(&m, be, "no such file", &err), HF_EIO);

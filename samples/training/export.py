@@ -4,6 +4,12 @@ import sys
 import torch
 from safetensors.torch import save_file
 
-state = torch.load(sys.argv[1], map_location="cpu")
-save_file({k: v.half().contiguous() for k, v in state["average"].items()}, sys.argv[2],
-          metadata={"model": "tiny", "steps": str(state["step"])})
+
+def export(checkpoint, out):
+    state = torch.load(checkpoint, map_location="cpu")
+    save_file({k: v.half().contiguous() for k, v in state["average"].items()}, out,
+              metadata={"model": "tiny", "steps": str(state["step"])})
+
+
+if __name__ == "__main__":
+    export(sys.argv[1], sys.argv[2])

@@ -6,6 +6,8 @@
  * of the first one is an object. The mean J is over objects and over frames 2 to n-1, as DAVIS
  * counts. davis_quality.sh makes the files and runs many sequences.
  *
+ * The features are those of model=NAME (weights=FILE), or of files: features=FOLDER (feature_files.h).
+ *
  * Prints: name, J, "step" ms "refine" ms of CPU time a frame on one thread.
  */
 #include <stdio.h>
@@ -15,12 +17,15 @@
 
 #include "propagate/context.h"
 #include "propagate/refine.h"
+#include "tests/bench/feature_files.h"
 
 enum { W = 854, H = 480, N = W * H };
 
 typedef struct settings {
     hf_context_params context;
     hf_refine_params  refine;
+    const char       *model, *weights;
+    const char       *features; /* folder of NAME/%05d.npy in place of a model */
     int               verbose; /* J of each frame */
 } settings;
 
@@ -76,8 +81,14 @@ static void set(settings *s, const char *text)
         s->refine.epsilon = (float)atof(value + 1);
     else if (IS("verbose"))
         s->verbose = atoi(value + 1);
+    else if (IS("model"))
+        s->model = value + 1;
+    else if (IS("weights"))
+        s->weights = value + 1;
+    else if (IS("features"))
+        s->features = value + 1;
     else
-        fail("settings: n_recent k radius drawn_radius anchor temperature edges edge_radius edge_epsilon verbose");
+        fail("settings: model weights features n_recent k radius drawn_radius anchor temperature edges edge_radius edge_epsilon verbose");
 #undef IS
 }
 
@@ -96,7 +107,14 @@ static int read_frame(run *r)
     return fread(r->rgb, 3, N, r->rgb_file) == N && fread(r->truth, 1, N, r->truth_file) == N;
 }
 
-static void start(run *r, const settings *s)
+static int open_model(run *r, const settings *s, const char *name, hf_error *err)
+{
+    if (s->features)
+        return feature_files_open(&r->model, r->backend, s->features, name, W, H, err);
+    return hf_model_open(&r->model, r->backend, &(hf_model_params){ .name = s->model, .weights = s->weights }, err);
+}
+
+static void start(run *r, const settings *s, const char *name)
 {
     hf_error err;
     int h, w, stride;
@@ -115,7 +133,7 @@ static void start(run *r, const settings *s)
         r->ids[i] = r->id_of[r->truth[i]];
     r->soft = malloc((size_t)r->L * N * sizeof(float));
     if (!r->soft || hf_backend_open(&r->backend, "cpu", 1, &err) < 0 ||
-        hf_model_open(&r->model, r->backend, &(hf_model_params){ .name = "classic" }, &err) < 0 ||
+        open_model(r, s, name, &err) < 0 ||
         hf_context_open(&r->context, r->model, W, H, &s->context, &err) < 0 ||
         hf_refine_open(&r->refine, W, H, r->L, &s->refine, &err) < 0 ||
         hf_context_seed(r->context, r->first, r->ids, r->L, &err) < 0)
@@ -145,7 +163,7 @@ static double score(const run *r)
 
 int main(int argc, char **argv)
 {
-    settings s = { HF_CONTEXT_DEFAULTS, HF_REFINE_DEFAULTS, 0 };
+    settings s = { HF_CONTEXT_DEFAULTS, HF_REFINE_DEFAULTS, .model = "classic" };
     run r = { 0 };
     hf_error err;
     double step = 0, refine = 0, sum = 0, last = 0;
@@ -157,7 +175,7 @@ int main(int argc, char **argv)
         set(&s, argv[i]);
     r.rgb_file = open_file(argv[1], argv[2], "rgb");
     r.truth_file = open_file(argv[1], argv[2], "gt");
-    start(&r, &s);
+    start(&r, &s, argv[2]);
     hf_drawn drawn = { r.first, r.ids };
     for (; read_frame(&r); n++) {
         double t0 = cpu_seconds();
