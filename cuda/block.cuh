@@ -68,7 +68,7 @@ static __device__ __forceinline__ int hf_lane_difference(const hf_block *b, int 
 }
 
 /* Each lane takes every 32nd move; the best of all lanes is found by exchange. */
-static __device__ __noinline__ float hf_block_search(const hf_block *b, int reach, int cx, int cy, float *move)
+static __device__ __forceinline__ float hf_block_search(const hf_block *b, int reach, int cx, int cy, float *move)
 {
     int best = hf_block_difference(b, cx, cy), at = -1;
     float scale = 1.0f / (float)(b->size * b->size), way = HF_WAY_COST / scale, cost = (float)best;
