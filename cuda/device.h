@@ -55,7 +55,8 @@ void hf_cuda_fill_norm(hf_ops *ops);      /* norm.c: group_norm, layer_norm, sof
 void hf_cuda_fill_resize(hf_ops *ops);    /* resize.c: resize, rgb_to_image, pool */
 void hf_cuda_fill_matrix(hf_ops *ops);    /* matrix.c: packed_new, packed_free, linear, conv2d, matmul */
 void hf_cuda_fill_attention(hf_ops *ops); /* attention.c */
-void hf_cuda_fill_match(hf_ops *ops);     /* match.c: match_dense, match_stay, match_context */
+void hf_cuda_fill_match(hf_ops *ops);     /* match.c: match_dense, match_stay */
+void hf_cuda_fill_context(hf_ops *ops);   /* context.c: match_context and the table of propagate/context_ops.h */
 void hf_cuda_fill_splat(hf_ops *ops);     /* splat.c */
 
 /* Frees be->matrix; NULL is allowed. */

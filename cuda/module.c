@@ -102,6 +102,7 @@ HF_CUDA_MODULE_EXPORT int hf_cuda_module_fill(hf_backend *be, int device, const 
     hf_cuda_fill_matrix(&be->ops);
     hf_cuda_fill_attention(&be->ops);
     hf_cuda_fill_match(&be->ops);
+    hf_cuda_fill_context(&be->ops);
     hf_cuda_fill_splat(&be->ops);
     int rc = open_device(hf_cuda_of(be), device, err);
     return rc == HF_OK ? describe(be, err) : rc;

@@ -33,6 +33,7 @@ typedef struct hf_match_context_params hf_match_context_params; /* propagate/mat
 
 typedef struct hf_splat_params hf_splat_params;                 /* propagate/splat.h */
 typedef struct hf_first_ops hf_first_ops;                       /* propagate/first_ops.h */
+typedef struct hf_context_ops hf_context_ops;                   /* propagate/context_ops.h */
 
 typedef struct hf_recording hf_recording; /* of record_end; src/recorder.h is the way to use it */
 
@@ -126,6 +127,8 @@ typedef struct hf_ops {
 
     /* The other steps of --match first, a table of their own: propagate/first_ops.h */
     const hf_first_ops *first;
+    /* The other steps of --match context, a table of their own: propagate/context_ops.h */
+    const hf_context_ops *context;
 } hf_ops;
 
 struct hf_backend {
