@@ -215,12 +215,12 @@ int hf_conv_graph_make(hf_conv_graph *g, cudnnHandle_t handle, const hf_conv_sha
 {
     chain c = { .g = g, .shape = shape };
     int rc = chain_make(&c, err);
-    if (rc < 0 || !handle)
-        return rc;
-    if ((rc = HF_CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, &g->graph), err)) < 0 ||
+    if (rc < 0 ||
+        (rc = HF_CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, &g->graph), err)) < 0 ||
         (rc = hf_cudnn_set(g->graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, c.n, c.operations,
                            err)) < 0 ||
-        (rc = hf_cudnn_set(g->graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle, err)) < 0)
+        (handle && (rc = hf_cudnn_set(g->graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle,
+                                      err)) < 0))
         return rc;
     return HF_CUDNN(cudnnBackendFinalize(g->graph), err);
 }

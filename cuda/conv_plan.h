@@ -36,6 +36,13 @@ typedef struct hf_conv_plan hf_conv_plan;
 
 /* Everything runs on stream. HF_EDEVICE, HF_ENOMEM. Closing takes a pointer to NULL; plans are freed before. */
 int  hf_conv_open(hf_conv_library **out, cudaStream_t stream, hf_error *err);
+
+/*
+ * The same for a GPU that is not there: plans can be made and described, but not run. `device` is cuDNN's JSON form of
+ * a device's properties (tests/check_conv_plans.c has some). HF_EARG where cuDNN does not take it; it has to be 9.11 or
+ * later.
+ */
+int  hf_conv_open_described(hf_conv_library **out, const char *device, hf_error *err);
 void hf_conv_close(hf_conv_library **library);
 
 /*
