@@ -199,11 +199,11 @@ static int chain_make(chain *c, hf_error *err)
         (rc = convolve_new(c->g, &c->operations[0], s, c->end, err)) < 0)
         return rc;
     c->n = 1;
-    /* The residual before the bias: the order that cuDNN's ready-made kernels know. */
+    /* The residual before the bias: the order of the graph that cuDNN's ready-made kernels compute. */
     if (s->residual && ((rc = tensor_new(c->g, &other, HF_CONV_RESIDUAL, s->out, s->align, result, err)) < 0 ||
                         (rc = chain_pointwise(c, CUDNN_POINTWISE_ADD, 1, other, err)) < 0))
         return rc;
-    if (s->bias && ((rc = tensor_new(c->g, &other, HF_CONV_BIAS, s->bias_type, s->align, vector, err)) < 0 ||
+    if (s->bias && ((rc = tensor_new(c->g, &other, HF_CONV_BIAS, s->out, s->align, vector, err)) < 0 ||
                     (rc = chain_pointwise(c, CUDNN_POINTWISE_ADD, 1, other, err)) < 0))
         return rc;
     if (s->activation == HF_ACT_NONE)

@@ -8,9 +8,11 @@
  *   - f32 is f32: no tensor cores (they would round to TF32), nothing that rounds its inputs; no FFT and no large
  *     Winograd tiles, which lose digits. f16 and bf16: sums in f32, no Winograd, no FFT.
  *
- * Fused graphs mostly run on engines that are compiled for the graph when the plan is made (behaviour note RUNTIME
- * COMPILATION); these need libnvrtc of the CUDA toolkit on the machine. Without it their plans fail, and what remains are
- * the ready-made engines: convolution alone, or with bias and ReLU.
+ * Some engines are compiled for the graph when the plan is made (behaviour note RUNTIME COMPILATION); these need libnvrtc
+ * of the CUDA toolkit on the machine, and a second or more for each shape. Without it their plans fail, and what remains
+ * are the ready-made engines: the convolution alone, or with a residual, a bias and ReLU where all of them have the
+ * result's type. Of the fallback list, which is not in order of speed, only ready-made engines are taken: what else
+ * could be done costs less than compiling an engine that nobody recommends.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +20,7 @@
 
 #include "cuda/conv_graph.h"
 
-_Static_assert(sizeof(hf_conv_shape) == 9 * sizeof(int64_t) + 14 * sizeof(int32_t), "compared as bytes");
+_Static_assert(sizeof(hf_conv_shape) == 9 * sizeof(int64_t) + 12 * sizeof(int32_t), "compared as bytes");
 
 struct hf_conv_library {
     cudnnHandle_t            handle;
@@ -129,6 +131,9 @@ static int look_at_engine(candidate *c, int32_t in, hf_error *err)
                          (int)numbers[i]);
     for (int64_t i = 0; i < n_ways && i < CUDNN_BEHAVIOR_NOTE_TYPE_COUNT; i++)
         c->compiled = c->compiled || ways[i] == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION;
+    if (rc >= 0 && c->compiled && c->list == 'F')
+        rc = hf_fail(err, HF_EUNSUPPORTED, "cuda: engine %lld of cuDNN is compiled, and not recommended",
+                     (long long)c->engine);
 end:
     destroy(&engine);
     return rc;
