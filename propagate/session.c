@@ -75,7 +75,7 @@ static void fill_defaults(hf_session *s)
     bool first = p->match == HF_MATCH_FIRST;
 
     if (!p->model.name)
-        p->model.name = "classic";
+        p->model.name = HF_MODEL_DEFAULT;
     if (p->device && strcmp(p->device, "auto") == 0)
         p->device = NULL;
     copy_name(s->device_name, sizeof(s->device_name), &p->device, "cpu");

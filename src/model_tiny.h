@@ -1,4 +1,4 @@
-/* model_tiny.h - model `tiny`: a learned network beside the statistics of `classic`. */
+/* model_tiny.h - model `tiny`: a small learned network, compiled in. */
 #ifndef HF_SRC_MODEL_TINY_H
 #define HF_SRC_MODEL_TINY_H
 

@@ -97,7 +97,7 @@ static int open_model(hf_model **m, hf_backend *be, const char *file, hf_error *
 
 Test(tiny_net, the_model_finds_the_drawn_frame_in_itself)
 {
-    enum { H = 96, W = 120, D = 64 };
+    enum { H = 96, W = 120, D = 12 };
     hf_error err = { 0 };
     hf_backend *be = NULL;
     hf_model *m = NULL;
