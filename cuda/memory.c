@@ -12,7 +12,7 @@ static void *cuda_alloc(hf_backend *be, size_t bytes)
     size_t all = HEADER + (bytes ? bytes : 1);
     char *data = NULL;
 
-    if (all < bytes || cudaMalloc((void **)&data, all) != cudaSuccess) {
+    if (cuda->is_recording || all < bytes || cudaMalloc((void **)&data, all) != cudaSuccess) {
         cudaGetLastError(); /* a refused size is no error of the next call */
         return NULL;
     }
@@ -42,15 +42,18 @@ static void cuda_free(hf_backend *be, void *data)
     cudaFree(begin);
 }
 
+/* write and read in a recording would go to the same host memory at every replay: refused. */
 static int cuda_write(hf_backend *be, const hf_tensor *dst, const void *host, hf_error *err)
 {
-    return HF_CUDA(cudaMemcpyAsync(dst->data, host, hf_tensor_bytes(dst), cudaMemcpyHostToDevice,
+    int rc = hf_cuda_not_recording(hf_cuda_of(be), "write", err);
+    return rc < 0 ? rc : HF_CUDA(cudaMemcpyAsync(dst->data, host, hf_tensor_bytes(dst), cudaMemcpyHostToDevice,
                                    hf_cuda_of(be)->stream), err);
 }
 
 static int cuda_read(hf_backend *be, void *host, const hf_tensor *src, hf_error *err)
 {
-    return HF_CUDA(cudaMemcpyAsync(host, src->data, hf_tensor_bytes(src), cudaMemcpyDeviceToHost,
+    int rc = hf_cuda_not_recording(hf_cuda_of(be), "read", err);
+    return rc < 0 ? rc : HF_CUDA(cudaMemcpyAsync(host, src->data, hf_tensor_bytes(src), cudaMemcpyDeviceToHost,
                                    hf_cuda_of(be)->stream), err);
 }
 
@@ -62,7 +65,17 @@ static int cuda_copy(hf_backend *be, const hf_tensor *dst, const hf_tensor *src,
 
 static int cuda_sync(hf_backend *be, hf_error *err)
 {
-    return HF_CUDA(cudaStreamSynchronize(hf_cuda_of(be)->stream), err);
+    int rc = hf_cuda_not_recording(hf_cuda_of(be), "sync", err);
+    return rc < 0 ? rc : HF_CUDA(cudaStreamSynchronize(hf_cuda_of(be)->stream), err);
+}
+
+static int cuda_memory(hf_backend *be, hf_device_memory *memory, hf_error *err)
+{
+    const hf_cuda *cuda = hf_cuda_of(be);
+    size_t n_free = 0, n_total = 0;
+    int rc = HF_CUDA(cudaMemGetInfo(&n_free, &n_total), err);
+    *memory = (hf_device_memory){ (int64_t)cuda->n_bytes, (int64_t)cuda->peak_bytes, (int64_t)n_free, (int64_t)n_total };
+    return rc;
 }
 
 void hf_cuda_fill_memory(hf_ops *ops)
@@ -73,4 +86,5 @@ void hf_cuda_fill_memory(hf_ops *ops)
     ops->read = cuda_read;
     ops->copy = cuda_copy;
     ops->sync = cuda_sync;
+    ops->memory = cuda_memory;
 }

@@ -1,7 +1,7 @@
 /* module.c - what hfprop_cuda.so gives to the program: one function, found by dlsym (src/cuda_module.c). */
 #include <stdlib.h>
 
-#include "cuda/device.h"
+#include "cuda/scratch.h"
 #include "src/cuda_module.h"
 
 int hf_cuda_check(cudaError_t status, const char *call, const char *file, int line, hf_error *err)
@@ -25,6 +25,9 @@ static void cuda_close(hf_backend *be)
     if (cuda->stream)
         cudaStreamSynchronize(cuda->stream);
     hf_cuda_matrix_free(&cuda->matrix);
+    hf_cuda_axes_free(cuda);
+    hf_cuda_scratch_free(cuda, &cuda->norm_pieces);
+    hf_cuda_scratch_free(cuda, &cuda->norm_counts);
     if (cuda->stream)
         cudaStreamDestroy(cuda->stream);
     free(cuda);
@@ -70,7 +73,9 @@ HF_CUDA_MODULE_EXPORT int hf_cuda_module_fill(hf_backend *be, int device, const 
         return hf_fail(err, HF_ENOMEM, "backend cuda: out of memory");
     be->close = cuda_close; /* hf_backend_open closes after a failure */
     be->host_memory = false;
+    hf_cuda_fill_rest(&be->ops);
     hf_cuda_fill_memory(&be->ops);
+    hf_cuda_fill_graph(&be->ops);
     hf_cuda_fill_pointwise(&be->ops);
     hf_cuda_fill_norm(&be->ops);
     hf_cuda_fill_resize(&be->ops);

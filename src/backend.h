@@ -33,6 +33,14 @@ typedef struct hf_match_context_params hf_match_context_params; /* propagate/mat
 
 typedef struct hf_splat_params hf_splat_params;                 /* propagate/splat.h */
 
+typedef struct hf_recording hf_recording; /* of record_end; src/recorder.h is the way to use it */
+
+/* Memory of a device, bytes. */
+typedef struct hf_device_memory {
+    int64_t used, peak;  /* of this handle's alloc, now and at most */
+    int64_t free, total; /* of the device, whoever uses it */
+} hf_device_memory;
+
 typedef struct hf_ops {
     /* Memory. `alloc` returns zeroed memory aligned to 64 bytes, NULL when there is none. */
     void *(*alloc)(hf_backend *be, size_t bytes);
@@ -41,6 +49,16 @@ typedef struct hf_ops {
     int (*read)(hf_backend *be, void *host, const hf_tensor *src, hf_error *err);
     int (*copy)(hf_backend *be, const hf_tensor *dst, const hf_tensor *src, hf_error *err);
     int (*sync)(hf_backend *be, hf_error *err);
+    int (*memory)(hf_backend *be, hf_device_memory *memory, hf_error *err); /* NULL on the host backends */
+
+    /* Recording: between begin and end operations are noted and not run; replay runs them all, in order, on the same
+     * addresses, for the price of one call. Every operation has run once with these shapes before. write, read, sync and
+     * alloc are not recorded: HF_EUNSUPPORTED or HF_EDEVICE, then, from them or from end, and nothing is kept. end is
+     * called after every begin, whatever failed between. All four are NULL on the host backends. */
+    int  (*record_begin)(hf_backend *be, hf_error *err);
+    int  (*record_end)(hf_backend *be, hf_recording **out, hf_error *err);
+    int  (*replay)(hf_backend *be, const hf_recording *recording, hf_error *err);
+    void (*recording_free)(hf_backend *be, hf_recording **recording);
 
     /* Arithmetic of networks and features: src/ops.h */
     int (*packed_new)(hf_backend *be, hf_packed **out, const hf_tensor *weight,

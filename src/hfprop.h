@@ -37,7 +37,7 @@ typedef enum hf_flow_way {
 } hf_flow_way;
 
 typedef enum hf_precision {
-    HF_PRECISION_AUTO, /* what the device does fastest without losing digits: f32 on a processor */
+    HF_PRECISION_AUTO, /* what the device does fastest without losing digits that matter: f32 on a processor, f16 on a GPU */
     HF_PRECISION_F32,
     HF_PRECISION_BF16,
     HF_PRECISION_F16

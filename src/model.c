@@ -82,11 +82,33 @@ int hf_model_open(hf_model **out, hf_backend *be, const hf_model_params *params,
 
 int hf_model_arithmetic(hf_dtype *out, const hf_backend *be, hf_precision precision, hf_error *err)
 {
-    static const hf_dtype dtypes[] = { [HF_PRECISION_AUTO] = HF_F32, [HF_PRECISION_F32] = HF_F32,
-                                       [HF_PRECISION_BF16] = HF_BF16, [HF_PRECISION_F16] = HF_F16 };
-    (void)be, (void)err;
-    *out = dtypes[precision];
+    static const hf_dtype dtypes[] = { [HF_PRECISION_F32] = HF_F32, [HF_PRECISION_BF16] = HF_BF16,
+                                       [HF_PRECISION_F16] = HF_F16 };
+    (void)err;
+    *out = precision == HF_PRECISION_AUTO ? (be->host_memory ? HF_F32 : HF_F16) : dtypes[precision];
     return HF_OK;
+}
+
+void hf_model_set_batch(hf_model *m, int n) { m->batch = n; }
+
+/* Picture i of a batch. */
+static hf_tensor picture_of(const hf_tensor *batch, int64_t i)
+{
+    hf_tensor one = hf_tensor_view_shape(batch->data, batch->dtype, batch->n_dims - 1, batch->shape + 1);
+    one.data = (char *)batch->data + (size_t)i * hf_tensor_bytes(&one);
+    return one;
+}
+
+int hf_model_extract_batch(hf_model *m, hf_tensor *features, const hf_tensor *rgb, hf_error *err)
+{
+    int rc = HF_OK;
+    if (m->extract_batch)
+        return m->extract_batch(m, features, rgb, err);
+    for (int64_t i = 0; i < rgb->shape[0] && rc >= 0; i++) {
+        hf_tensor one = picture_of(features, i), picture = picture_of(rgb, i);
+        rc = m->extract(m, &one, &picture, err);
+    }
+    return rc;
 }
 
 #define N_STRINGS 7

@@ -36,6 +36,11 @@ struct hf_model {
      * rgb: u8 [H,W,3]; both in backend memory. Allocates nothing. */
     int (*extract)(hf_model *m, hf_tensor *features, const hf_tensor *rgb, hf_error *err);
 
+    /* Several pictures at once, for models that run faster so: hf_model_extract_batch. NULL: one after the other.
+     * batch: pictures that prepare makes room for; 0: one. Set with hf_model_set_batch. */
+    int (*extract_batch)(hf_model *m, hf_tensor *features, const hf_tensor *rgb, hf_error *err);
+    int batch;
+
     /* Bytes that prepare takes for pictures of this size, and those of the weights. */
     int64_t (*bytes)(const hf_model *m, int width, int height);
 
@@ -70,6 +75,15 @@ int hf_model_check_params(const hf_model_params *params, const char *model, unsi
 
 /* The cells of its features for pictures of this size, by `grid` or the stride. */
 void hf_model_grid(const hf_model *m, int width, int height, int *h, int *w);
+
+/* From the next prepare on, room for n pictures at once, 1 or more; `bytes` counts them. */
+void hf_model_set_batch(hf_model *m, int n);
+
+/*
+ * features f32 [N,h,w,D] of rgb u8 [N,H,W,3], as N calls of extract would give them (to rounding: a library may sum in
+ * another order). N is 1 to the number that prepare made room for; fewer take as long as all of them.
+ */
+int hf_model_extract_batch(hf_model *m, hf_tensor *features, const hf_tensor *rgb, hf_error *err);
 
 /* Names and one-line descriptions of the models of this build; NULL-terminated by name. */
 typedef struct hf_model_info {

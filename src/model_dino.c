@@ -16,6 +16,7 @@
 #include "src/dino_files.h"
 #include "src/net/log_bin.h"
 #include "src/net/vit.h"
+#include "src/recorder.h"
 
 #define MAX_TAPS 64 /* layers of the largest published network: 40 */
 
@@ -37,6 +38,8 @@ typedef struct hf_model_dino {
     bool        pads;
     hf_tensor   image, padded, index; /* [H*W,3], [Hp*Wp,3], i32 [Hp*Wp]: the pixel that each padded one repeats */
     int         n_taps;
+    hf_tensor   rgb, features; /* of the picture in work; where runs are recorded, always at the same address */
+    hf_recorder recorder;
     hf_tensor   layers[MAX_TAPS]; /* [h,w,C]; of ONE_LAYER none: the features themselves */
 } hf_model_dino;
 
@@ -56,6 +59,9 @@ static int take_all(hf_model_dino *m, hf_error *err)
     int64_t C = hf_vit_get_sizes(m->vit)->width, n = (int64_t)m->padded_H * m->padded_W;
     int rc = hf_arena_take(m->arena, &m->image, err, HF_F32, 2, (int64_t)m->H * m->W, 3);
 
+    if (rc >= 0 && m->base.backend->ops.record_begin &&
+        (rc = hf_arena_take(m->arena, &m->rgb, err, HF_U8, 3, m->H, m->W, 3)) >= 0)
+        rc = hf_arena_take(m->arena, &m->features, err, HF_F32, 3, m->h, m->w, m->base.n_channels);
     m->padded = m->image;
     if (rc >= 0 && m->pads && (rc = hf_arena_take(m->arena, &m->padded, err, HF_F32, 2, n, 3)) >= 0)
         rc = hf_arena_take(m->arena, &m->index, err, HF_I32, 1, n);
@@ -111,6 +117,7 @@ static int prepare(hf_model *model, int width, int height, hf_error *err)
     hf_model_dino *m = (hf_model_dino *)model;
     int C = hf_vit_get_sizes(m->vit)->width, rc;
 
+    hf_recorder_reset(&m->recorder);
     hf_arena_free(&m->arena);
     hf_log_bin_free(&m->bin);
     set_sizes(m, width, height);
@@ -179,20 +186,35 @@ static int combine(hf_model_dino *m, const hf_tensor *features, hf_error *err)
     return rc;
 }
 
-static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, hf_error *err)
+static int run_all(void *ctx, hf_error *err)
 {
-    hf_model_dino *m = (hf_model_dino *)model;
+    hf_model_dino *m = ctx;
     hf_tensor image = hf_tensor_view(m->padded.data, HF_F32, 3, m->padded_H, m->padded_W, 3);
     hf_vit_tap taps[MAX_TAPS];
     int rc;
 
     for (int i = 0; i < m->n_taps; i++)
         taps[i] = (hf_vit_tap){ m->n_taps > 1 ? i + 1 : m->layer, m->facet,
-                                m->making == ONE_LAYER ? *features : m->layers[i] };
-    if ((rc = make_image(m, rgb, err)) < 0 || (rc = hf_vit_run(m->vit, &image, taps, m->n_taps, err)) < 0 ||
-        (rc = combine(m, features, err)) < 0)
+                                m->making == ONE_LAYER ? m->features : m->layers[i] };
+    if ((rc = make_image(m, &m->rgb, err)) < 0 || (rc = hf_vit_run(m->vit, &image, taps, m->n_taps, err)) < 0 ||
+        (rc = combine(m, &m->features, err)) < 0)
         return rc;
-    return normalize(m, features, err);
+    return normalize(m, &m->features, err);
+}
+
+static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, hf_error *err)
+{
+    hf_model_dino *m = (hf_model_dino *)model;
+    hf_backend *be = model->backend;
+    int rc;
+
+    if (!be->ops.record_begin) {
+        m->rgb = *rgb, m->features = *features;
+        return run_all(m, err);
+    }
+    if ((rc = be->ops.copy(be, &m->rgb, rgb, err)) < 0 || (rc = hf_recorder_run(&m->recorder, run_all, m, err)) < 0)
+        return rc;
+    return be->ops.copy(be, features, &m->features, err);
 }
 
 /* ---- opening ---- */
@@ -200,6 +222,7 @@ static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, h
 static void close_model(hf_model *model)
 {
     hf_model_dino *m = (hf_model_dino *)model;
+    hf_recorder_reset(&m->recorder);
     hf_arena_free(&m->arena);
     hf_log_bin_free(&m->bin);
     hf_aggregation_close(&m->aggregation);
@@ -294,6 +317,7 @@ int hf_model_dino_open(hf_model **out, hf_backend *be, const hf_model_params *pa
         goto end;
     }
     snprintf(m->name, sizeof(m->name), "%s", row->name);
+    m->recorder.be = be;
     m->base = (hf_model){ .name = m->name, .backend = be, .prepare = prepare, .extract = extract, .bytes = bytes,
                           .close = close_model };
     if ((rc = load_network(m, params, row, err)) < 0 || (rc = set_making(m, params, err)) < 0)

@@ -2,6 +2,8 @@
  *
  * Opening makes everything that does not depend on the picture: the prompts' keys and values, the projections of all
  * time steps. The text encoder is needed for that alone and is let go. Sizes come with prepare; extract allocates nothing.
+ * All pictures of a batch run together, and what lies between the pictures and the sum of maps is recorded where the
+ * backend can.
  */
 #include "src/model_sd.h"
 
@@ -12,6 +14,7 @@
 #include "src/net/diffusion.h"
 #include "src/net/pass.h"
 #include "src/noise.h"
+#include "src/recorder.h"
 #include "src/sd_encoder.h"
 #include "src/sd_find.h"
 #include "src/sd_settings.h"
@@ -31,13 +34,15 @@ typedef struct hf_model_sd {
     hf_unet_times  *times;     /* DIFT: its one step */
     float           noise_factor, picture_factor; /* DIFT: sqrt(1 - a), sqrt(a) */
 
-    int             width, height;   /* prepared for */
+    int             N, width, height; /* prepared for: pictures of this size */
     int             H, W;            /* pixels that the network sees */
     int             h, w;            /* cells of the latent */
     int             map_h, map_w;    /* cells of the features before padding is cut off */
     hf_tensor       noise;           /* f32 [n,h,w,4]: of DIFT's ensemble, or the start of NOISE */
     hf_arena       *scratch;
-    hf_tensor       sum;             /* [1,map_h,map_w,D] during a run */
+    hf_tensor       rgb;             /* u8 [N,height,width,3]: the pictures of a run, always at the same address */
+    hf_tensor       sum;             /* [N,map_h,map_w,D] during a run */
+    hf_recorder     recorder;
 } hf_model_sd;
 
 /* ---- sizes ---- */
@@ -85,6 +90,7 @@ static void square_grid(const hf_model *model, int width, int height, int *h, in
 static void set_sizes(hf_model_sd *m, int width, int height)
 {
     int stride = hf_sd_encoder_stride(m->encoder), shift = feature_shift(m);
+    m->N = m->base.batch > 1 ? m->base.batch : 1;
     m->width = width, m->height = height;
     m->H = m->s.is_padded ? padded(height) : m->s.square_px;
     m->W = m->s.is_padded ? padded(width) : m->s.square_px;
@@ -105,14 +111,24 @@ typedef struct run {
 static void take_tensors(run *r, hf_model_sd *m)
 {
     r->m = m;
-    r->image = hf_pass_take(&r->pass, HF_F32, 4, 1, m->H, m->W, 3);
-    r->latent = hf_pass_take(&r->pass, HF_F32, 4, 1, m->h, m->w, hf_unet_get_config(m->unet)->n_latent);
+    m->rgb = hf_pass_take(&r->pass, HF_U8, 4, m->N, m->height, m->width, 3);
+    r->image = hf_pass_take(&r->pass, HF_F32, 4, m->N, m->H, m->W, 3);
+    r->latent = hf_pass_take(&r->pass, HF_F32, 4, m->N, m->h, m->w, hf_unet_get_config(m->unet)->n_latent);
     r->noisy = hf_pass_take_like(&r->pass, &r->latent, r->latent.shape[3]);
-    m->sum = hf_pass_take(&r->pass, HF_F32, 4, 1, m->map_h, m->map_w, m->base.n_channels);
+    m->sum = hf_pass_take(&r->pass, HF_F32, 4, m->N, m->map_h, m->map_w, m->base.n_channels);
+}
+
+/* Picture i of [N,..], with the N. */
+static hf_tensor picture_of(const hf_tensor *batch, int64_t i)
+{
+    hf_tensor one = *batch;
+    one.shape[0] = 1;
+    one.data = (char *)batch->data + (size_t)i * hf_tensor_bytes(&one);
+    return one;
 }
 
 /* Repeated edges are nearest neighbours of cells outside the picture, at a scale of one. */
-static void make_image(run *r, const hf_tensor *rgb)
+static void make_images(run *r)
 {
     const hf_model_sd *m = r->m;
     hf_backend *be = m->base.backend;
@@ -122,9 +138,12 @@ static void make_image(run *r, const hf_tensor *rgb)
     };
     if (m->s.is_padded)
         p.resize = (hf_resize_params){ .kind = HF_RESIZE_NEAREST, .scale_y = 1, .scale_x = 1 };
-    hf_tensor one = hf_tensor_view(r->image.data, HF_F32, 3, m->H, m->W, 3);
-    if (r->pass.rc >= 0)
-        r->pass.rc = be->ops.rgb_to_image(be, &one, rgb, &p, r->pass.err);
+    for (int i = 0; i < m->N && r->pass.rc >= 0; i++) {
+        hf_tensor image = picture_of(&r->image, i), rgb = picture_of(&m->rgb, i);
+        image = hf_tensor_view_shape(image.data, image.dtype, 3, image.shape + 1);
+        rgb = hf_tensor_view_shape(rgb.data, rgb.dtype, 3, rgb.shape + 1);
+        r->pass.rc = be->ops.rgb_to_image(be, &image, &rgb, &p, r->pass.err);
+    }
 }
 
 /* A map of a saved step into the sum of hyperfeatures. */
@@ -144,14 +163,24 @@ static int put_beside(void *ctx, int saved, int branch, const hf_tensor *map, hf
     hf_tensor large = *map;
 
     (void)saved, (void)branch, (void)err; /* p->err is err */
-    if (map->shape[1] != sum->shape[1] || map->shape[2] != sum->shape[2]) {
-        large = hf_pass_take(p, HF_F32, 4, 1, sum->shape[1], sum->shape[2], map->shape[3]);
+    if (map->shape[1] != sum->shape[1] || map->shape[2] != sum->shape[2] || map->dtype != HF_F32) {
+        large = hf_pass_take(p, HF_F32, 4, sum->shape[0], sum->shape[1], sum->shape[2], map->shape[3]);
         hf_pass_resize(p, &large, map, HF_RESIZE_BILINEAR);
     }
     hf_pass_copy_channels(p, sum, &large, r->channel, 0, map->shape[3]);
     r->channel += (int)map->shape[3];
     hf_arena_rewind(p->arena, mark);
     return p->rc;
+}
+
+/* The same start for every picture. */
+static void copy_noise(run *r)
+{
+    hf_backend *be = r->m->base.backend;
+    for (int i = 0; i < r->m->N && r->pass.rc >= 0; i++) {
+        hf_tensor one = picture_of(&r->latent, i);
+        r->pass.rc = be->ops.copy(be, &one, &r->m->noise, r->pass.err);
+    }
 }
 
 static void run_steps(run *r)
@@ -161,7 +190,7 @@ static void run_steps(run *r)
     hf_tensor start = r->latent;
 
     if (m->s.way == HF_DIFFUSION_NOISE)
-        start = m->noise;
+        copy_noise(r);
     if (m->there && r->pass.rc >= 0) {
         r->pass.rc = hf_diffusion_run(m->there, &r->noisy, &r->latent, NULL, r->pass.err);
         start = r->noisy;
@@ -188,46 +217,81 @@ static void run_ensemble(run *r)
 {
     hf_model_sd *m = r->m;
     hf_unet_taps taps = { .blocks = 1u << m->s.up_block, .take_block = add_block, .ctx = r };
-    size_t step = hf_tensor_bytes(&r->latent);
 
     for (int i = 0; i < m->s.n_ensemble && r->pass.rc >= 0; i++) {
-        hf_tensor noise = r->latent;
-        noise.data = (char *)m->noise.data + (size_t)i * step;
-        hf_pass_add(&r->pass, &r->noisy, &r->latent, &noise, m->picture_factor, m->noise_factor);
+        hf_tensor noise = picture_of(&m->noise, i);
+        for (int k = 0; k < m->N; k++) {
+            hf_tensor noisy = picture_of(&r->noisy, k), latent = picture_of(&r->latent, k);
+            hf_pass_add(&r->pass, &noisy, &latent, &noise, m->picture_factor, m->noise_factor);
+        }
         if (r->pass.rc >= 0)
             r->pass.rc = hf_unet_run(m->unet, NULL, &r->noisy, m->prompt, m->times, 0, &taps, r->pass.err);
     }
 }
 
-/* Padding off (nearest neighbours at a scale of one: the first h x w cells), and unit length. */
-static void finish(run *r, hf_tensor *features)
+/* From the pictures to the sum of maps: what is recorded. */
+static int run_all(void *ctx, hf_error *err)
 {
-    hf_backend *be = r->m->base.backend;
-    hf_l2_normalize_params unit = { .epsilon = 0 };
-    hf_resize_params crop = { .kind = HF_RESIZE_NEAREST, .scale_y = 1, .scale_x = 1 };
-    hf_tensor out = hf_tensor_view(features->data, HF_F32, 4, 1, features->shape[0], features->shape[1], features->shape[2]);
-
-    if (r->pass.rc >= 0)
-        r->pass.rc = be->ops.resize(be, &out, &r->m->sum, &crop, r->pass.err);
-    if (r->pass.rc >= 0)
-        r->pass.rc = be->ops.l2_normalize(be, &out, &out, &unit, r->pass.err);
-}
-
-static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, hf_error *err)
-{
-    hf_model_sd *m = (hf_model_sd *)model;
-    run r = { .pass = { .be = model->backend, .arena = m->scratch, .err = err } };
+    hf_model_sd *m = ctx;
+    run r = { .pass = { .be = m->base.backend, .arena = m->scratch, .err = err } };
 
     hf_arena_reset(m->scratch);
     take_tensors(&r, m);
     if (m->s.way != HF_DIFFUSION_NOISE || m->s.features == HF_SD_DIFT) {
-        make_image(&r, rgb);
+        make_images(&r);
         if (r.pass.rc >= 0)
             r.pass.rc = hf_sd_encoder_run(m->encoder, m->scratch, &r.latent, &r.image, m->s.seed, err);
     }
     (m->s.features == HF_SD_DIFT ? run_ensemble : run_steps)(&r);
-    finish(&r, features);
     return r.pass.rc;
+}
+
+/* Pictures to the place where a run reads them; those that are missing in a batch are the last one again. */
+static int put_pictures(hf_model_sd *m, const hf_tensor *rgb, hf_error *err)
+{
+    hf_backend *be = m->base.backend;
+    run r = { .pass = { .be = be, .arena = m->scratch, .err = err } };
+    int rc = HF_OK;
+
+    hf_arena_reset(m->scratch);
+    take_tensors(&r, m);
+    for (int64_t i = 0; i < m->N && rc >= 0; i++) {
+        hf_tensor to = picture_of(&m->rgb, i), from = picture_of(rgb, i < rgb->shape[0] ? i : rgb->shape[0] - 1);
+        rc = be->ops.copy(be, &to, &from, err);
+    }
+    return rc < 0 ? rc : r.pass.rc;
+}
+
+/* Padding off (nearest neighbours at a scale of one: the first h x w cells), and unit length. */
+static int finish(hf_model_sd *m, hf_tensor *features, hf_error *err)
+{
+    hf_backend *be = m->base.backend;
+    hf_l2_normalize_params unit = { .epsilon = 0 };
+    hf_resize_params crop = { .kind = HF_RESIZE_NEAREST, .scale_y = 1, .scale_x = 1 };
+    hf_tensor sum = m->sum;
+
+    sum.shape[0] = features->shape[0];
+    int rc = be->ops.resize(be, features, &sum, &crop, err);
+    return rc < 0 ? rc : be->ops.l2_normalize(be, features, features, &unit, err);
+}
+
+static int extract_batch(hf_model *model, hf_tensor *features, const hf_tensor *rgb, hf_error *err)
+{
+    hf_model_sd *m = (hf_model_sd *)model;
+    int rc;
+
+    if (rgb->shape[0] > m->N)
+        return hf_fail(err, HF_EARG, "%s: %lld pictures at once, prepared for %d", model->name, (long long)rgb->shape[0], m->N);
+    if ((rc = put_pictures(m, rgb, err)) < 0 || (rc = hf_recorder_run(&m->recorder, run_all, m, err)) < 0)
+        return rc;
+    return finish(m, features, err);
+}
+
+static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, hf_error *err)
+{
+    hf_tensor out = hf_tensor_view(features->data, features->dtype, 4, 1, features->shape[0], features->shape[1], features->shape[2]);
+    hf_tensor in = hf_tensor_view(rgb->data, rgb->dtype, 4, 1, rgb->shape[0], rgb->shape[1], rgb->shape[2]);
+    return extract_batch(model, &out, &in, err);
 }
 
 /* ---- sizes, memory ---- */
@@ -244,7 +308,7 @@ static int plan(hf_model_sd *m, hf_arena *arena, hf_error *err)
         return rc;
     hf_arena_rewind(arena, mark);
     if (m->s.features == HF_SD_CONCAT)
-        hf_pass_take(&r.pass, HF_F32, 4, 1, m->h, m->w, channels_of_layers(m)); /* a layer, enlarged */
+        hf_pass_take(&r.pass, HF_F32, 4, m->N, m->h, m->w, channels_of_layers(m)); /* a layer, enlarged */
     hf_arena_rewind(arena, mark);
     return r.pass.rc;
 }
@@ -284,13 +348,13 @@ end:
 
 static int prepare_steps(hf_model_sd *m, hf_error *err)
 {
-    int rc = hf_unet_prepare(m->unet, 1, m->h, m->w, err);
+    int rc = hf_unet_prepare(m->unet, m->N, m->h, m->w, err);
     if (rc >= 0 && m->diffusion)
-        rc = hf_diffusion_prepare(m->diffusion, 1, m->h, m->w, err);
+        rc = hf_diffusion_prepare(m->diffusion, m->N, m->h, m->w, err);
     if (rc >= 0 && m->there)
-        rc = hf_diffusion_prepare(m->there, 1, m->h, m->w, err);
+        rc = hf_diffusion_prepare(m->there, m->N, m->h, m->w, err);
     if (rc >= 0 && m->aggregation)
-        rc = hf_aggregation_prepare(m->aggregation, 1, m->map_h, m->map_w, err);
+        rc = hf_aggregation_prepare(m->aggregation, m->N, m->map_h, m->map_w, err);
     return rc;
 }
 
@@ -299,8 +363,9 @@ static int prepare(hf_model *model, int width, int height, hf_error *err)
     hf_model_sd *m = (hf_model_sd *)model;
     int rc;
 
-    if (m->scratch && m->width == width && m->height == height)
+    if (m->scratch && m->width == width && m->height == height && m->N == (model->batch > 1 ? model->batch : 1))
         return HF_OK;
+    hf_recorder_reset(&m->recorder);
     hf_arena_free(&m->scratch);
     set_sizes(m, width, height);
     if ((rc = prepare_steps(m, err)) < 0 || (rc = make_noise(m, err)) < 0 ||
@@ -318,9 +383,9 @@ static int64_t bytes(const hf_model *model, int width, int height)
     int64_t sum = hf_unet_weight_bytes(at.unet) + hf_sd_encoder_bytes(at.encoder);
 
     set_sizes(&at, width, height);
-    sum += at.diffusion ? hf_diffusion_bytes(at.diffusion, 1, at.h, at.w) : hf_unet_scratch_bytes(at.unet, 1, at.h, at.w);
+    sum += at.diffusion ? hf_diffusion_bytes(at.diffusion, at.N, at.h, at.w) : hf_unet_scratch_bytes(at.unet, at.N, at.h, at.w);
     if (at.aggregation)
-        sum += hf_aggregation_weight_bytes(at.aggregation) + hf_aggregation_scratch_bytes(at.aggregation, 1, at.map_h, at.map_w);
+        sum += hf_aggregation_weight_bytes(at.aggregation) + hf_aggregation_scratch_bytes(at.aggregation, at.N, at.map_h, at.map_w);
     if (hf_arena_new(&arena, model->backend, "sd scratch", NULL) == HF_OK && plan(&at, arena, NULL) == HF_OK)
         sum += (int64_t)hf_arena_peak(arena);
     hf_arena_free(&arena);
@@ -330,6 +395,7 @@ static int64_t bytes(const hf_model *model, int width, int height)
 static void close_model(hf_model *model)
 {
     hf_model_sd *m = (hf_model_sd *)model;
+    hf_recorder_reset(&m->recorder);
     hf_arena_free(&m->scratch);
     m->base.backend->ops.free(m->base.backend, m->noise.data);
     hf_unet_times_free(&m->times);
@@ -459,6 +525,7 @@ static void set_base(hf_model_sd *m, const hf_preset *preset)
     m->base.grid = m->s.is_padded ? NULL : square_grid;
     m->base.prepare = prepare;
     m->base.extract = extract;
+    m->base.extract_batch = extract_batch;
     m->base.bytes = bytes;
 }
 
@@ -493,6 +560,7 @@ int hf_model_sd_open(hf_model **out, hf_backend *be, const hf_preset *preset, co
         return hf_fail(err, HF_ENOMEM, "sd: out of memory");
     m->base.backend = be;
     m->base.close = close_model;
+    m->recorder.be = be;
     rc = open_all(m, &o, err);
     be->ops.free(be, o.text.data);
     be->ops.free(be, o.negative.data);

@@ -73,11 +73,26 @@ int hf_sd_encoder_plan(hf_sd_encoder *e, hf_arena *arena, int64_t H, int64_t W, 
     return e->vae ? hf_vae_plan(e->vae, arena, 1, H, W, err) : hf_taesd_plan(e->taesd, arena, 1, H, W, err);
 }
 
+static hf_tensor picture_of(const hf_tensor *batch, int64_t i)
+{
+    hf_tensor one = *batch;
+    one.shape[0] = 1;
+    one.data = (char *)batch->data + (size_t)i * hf_tensor_bytes(&one);
+    return one;
+}
+
 int hf_sd_encoder_run(hf_sd_encoder *e, hf_arena *arena, const hf_tensor *latent, const hf_tensor *image, int seed,
                       hf_error *err)
 {
     hf_vae_sample sample = { .seed = (uint64_t)seed };
-    if (e->taesd)
-        return hf_taesd_encode(e->taesd, arena, latent, image, err);
-    return hf_vae_encode(e->vae, arena, latent, image, seed ? &sample : NULL, err);
+    int rc = HF_OK;
+
+    for (int64_t i = 0; i < image->shape[0] && rc >= 0; i++) {
+        hf_tensor l = picture_of(latent, i), x = picture_of(image, i);
+        if (e->taesd)
+            rc = hf_taesd_encode(e->taesd, arena, &l, &x, err);
+        else
+            rc = hf_vae_encode(e->vae, arena, &l, &x, seed ? &sample : NULL, err);
+    }
+    return rc;
 }

@@ -159,6 +159,63 @@ Test(model_sd, a_taesd_encoder_stands_for_the_vae)
     golden_close(&g);
 }
 
+/* Of three that there is room for, two; the first differs from the second, so that no picture stands for another. */
+static void compare_batch(const hf_model_params *params)
+{
+    enum { W = 80, H = 72, N = 3, GIVEN = 2 };
+    golden g = golden_open(SD1_GOLDEN, "cpu");
+    hf_model *m = NULL;
+    int h, w;
+    uint8_t *bytes = malloc(GIVEN * W * H * 3);
+    for (int i = 0; i < GIVEN * W * H * 3; i++)
+        bytes[i] = (uint8_t)(i * 37 % 251);
+    hf_tensor pictures = hf_tensor_view(bytes, HF_U8, 4, GIVEN, H, W, 3);
+
+    cr_assert_eq(hf_model_open(&m, g.be, params, &err), HF_OK, "%s", err.text);
+    hf_model_grid(m, W, H, &h, &w);
+    hf_tensor shape = hf_tensor_view(NULL, HF_F32, 4, GIVEN, h, w, m->n_channels);
+    hf_tensor both = golden_room(&shape), single = golden_room(&shape);
+    size_t half = hf_tensor_bytes(&shape) / GIVEN;
+    cr_assert_eq(m->prepare(m, W, H, &err), HF_OK, "%s", err.text);
+    int64_t bytes_of_one = m->bytes(m, W, H);
+    for (int i = 0; i < GIVEN; i++) {
+        hf_tensor f = hf_tensor_view((char *)single.data + (size_t)i * half, HF_F32, 3, h, w, m->n_channels);
+        hf_tensor rgb = hf_tensor_view(bytes + i * W * H * 3, HF_U8, 3, H, W, 3);
+        cr_assert_eq(m->extract(m, &f, &rgb, &err), HF_OK, "%s", err.text);
+    }
+    hf_model_set_batch(m, N);
+    cr_assert_eq(m->prepare(m, W, H, &err), HF_OK, "%s", err.text);
+    cr_expect_gt(m->bytes(m, W, H), bytes_of_one);
+    cr_assert_eq(hf_model_extract_batch(m, &both, &pictures, &err), HF_OK, "%s", err.text);
+    cr_expect_lt(golden_distance(&both, &single), 1e-5);
+    cr_expect(params->diffusion == HF_DIFFUSION_NOISE || memcmp(both.data, (char *)both.data + half, half) != 0);
+    hf_model_close(&m);
+    free(both.data), free(single.data), free(bytes);
+    golden_close(&g);
+}
+
+Test(model_sd, a_batch_is_its_pictures_one_by_one)
+{
+    compare_batch(&(hf_model_params){ SD1("sd15-onestep", ) });
+    compare_batch(&(hf_model_params){ SD1("sd15-onestep", .seed = 3) });
+    compare_batch(&(hf_model_params){ SD1("sd15-concat", ) });
+    compare_batch(&(hf_model_params){ .name = "dift-sd21-semantic", .weights = TINY "/sd2", .n_ensemble = 2, .fit = HF_FIT_PADDED });
+    compare_batch(&(hf_model_params){ SD1("sd15", .n_run = 2, .diffusion = HF_DIFFUSION_NOISE, .seed = 7) });
+}
+
+Test(model_sd, more_pictures_than_there_is_room_for_are_refused)
+{
+    golden g = golden_open(SD1_GOLDEN, "cpu");
+    hf_model *m = NULL;
+    hf_tensor rgb = hf_tensor_view(NULL, HF_U8, 4, 2, 64, 64, 3), features = hf_tensor_view(NULL, HF_F32, 4, 2, 16, 16, 32);
+    cr_assert_eq(hf_model_open(&m, g.be, &(hf_model_params){ SD1("sd15-onestep", ) }, &err), HF_OK, "%s", err.text);
+    cr_assert_eq(m->prepare(m, 64, 64, &err), HF_OK, "%s", err.text);
+    cr_expect_eq(hf_model_extract_batch(m, &features, &rgb, &err), HF_EARG);
+    cr_expect_str_eq(err.text, "sd15-onestep: 2 pictures at once, prepared for 1");
+    hf_model_close(&m);
+    golden_close(&g);
+}
+
 Test(model_sd, nothing_is_allocated_per_frame)
 {
     static const char *const names[] = { "sd15", "sd15-generation", "sd15-concat", "dift-sd15" };

@@ -44,7 +44,7 @@ const hf_verb_row hf_verb_table[] = {
       1, 1, "no DAVIS tree, want hfprop davis ROOT -o RESULTS" },
     { HF_VERB_BATCH, "batch", "LIST|FOLDER -o RESULTS [options]", "many videos: a list of runs, or a folder of videos with masks", 0,
       1, 1, "no list, want hfprop batch LIST -o RESULTS; LIST is a file, a folder or - for a pipe" },
-    { HF_VERB_BENCH, "bench", "[match] [options]", "time the parts on this machine", 1, 0, 0, NULL },
+    { HF_VERB_BENCH, "bench", "[match | net | ops] [options]", "time the parts on this machine", 1, 0, 0, NULL },
     { 0 },
 };
 

@@ -34,6 +34,7 @@ typedef struct level {
 struct hf_tiny_net {
     hf_backend *be;
     hf_layers  *layers;
+    hf_dtype    stream_type; /* of activations */
     hf_arena   *scratch;
     int         width, height; /* prepared for */
     int64_t     D, stem_width;
@@ -131,6 +132,7 @@ int hf_tiny_net_open(hf_tiny_net **out, hf_backend *be, const hf_weights *weight
     if (!net)
         return hf_fail(err, HF_ENOMEM, "tiny: out of memory");
     net->be = be;
+    net->stream_type = hf_layers_stream_type(be, dtype);
     if ((rc = load(net, weights, dtype, err)) < 0) {
         hf_tiny_net_close(&net);
         return rc;
@@ -192,7 +194,7 @@ static void add_level(hf_pass *p, const hf_tensor *out, const hf_tensor *x, cons
     hf_tensor n = take_like(p, x), small = n;
     hf_pass_layer_norm(p, &n, x, &v->norm, EPSILON);
     if (i == 0) {
-        small = hf_pass_take(p, HF_F32, 4, 1, out->shape[1], out->shape[2], x->shape[3]);
+        small = hf_pass_take(p, x->dtype, 4, 1, out->shape[1], out->shape[2], x->shape[3]);
         halve(p, &small, &n);
     }
     hf_tensor y = hf_pass_take_like(p, &small, out->shape[3]), at8 = y;
@@ -215,7 +217,7 @@ static hf_tensor run_stem(hf_pass *p, const hf_tiny_net *net, const hf_tensor *r
         params.mean[c] = pixel_mean, params.deviation[c] = pixel_deviation;
     if (computes(p))
         p->rc = p->be->ops.rgb_to_image(p->be, &image, rgb, &params, p->err);
-    hf_tensor x = hf_pass_take(p, HF_F32, 4, 1, half(H), half(W), net->stem_width);
+    hf_tensor x = hf_pass_take(p, net->stream_type, 4, 1, half(H), half(W), net->stem_width);
     hf_pass_conv(p, &x, &picture, &net->stem, NULL, HF_ACT_RELU);
     return x;
 }
@@ -226,7 +228,7 @@ static void run_levels(hf_pass *p, const hf_tiny_net *net, const hf_tensor *out,
         const level *v = &net->levels[i];
         if (i > 0) /* the stem's is fused */
             hf_pass_activate(p, &x, HF_ACT_RELU);
-        hf_tensor y = hf_pass_take(p, HF_F32, 4, 1, half(x.shape[1]), half(x.shape[2]), v->width);
+        hf_tensor y = hf_pass_take(p, x.dtype, 4, 1, half(x.shape[1]), half(x.shape[2]), v->width);
         hf_pass_conv(p, &y, &x, &v->down, NULL, HF_ACT_NONE);
         x = y;
         for (int b = 0; b < v->n_blocks; b++)
