@@ -47,7 +47,6 @@ int hf_cuda_check(cudaError_t status, const char *call, const char *file, int li
 int hf_cuda_not_recording(const hf_cuda *cuda, const char *entry, hf_error *err);
 
 /* Parts of the table, each in a file of its own. */
-void hf_cuda_fill_rest(hf_ops *ops);      /* unfilled.c: every entry, before the others: HF_EUNSUPPORTED */
 void hf_cuda_fill_memory(hf_ops *ops);    /* memory.c: alloc, free, write, read, copy, sync, memory */
 void hf_cuda_fill_graph(hf_ops *ops);     /* graph.c: record_begin, record_end, replay, recording_free */
 void hf_cuda_fill_pointwise(hf_ops *ops); /* pointwise.c: activate, add, mul, copy_channels, permute, cast, gather_rows */

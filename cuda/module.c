@@ -93,7 +93,6 @@ HF_CUDA_MODULE_EXPORT int hf_cuda_module_fill(hf_backend *be, int device, const 
         return hf_fail(err, HF_ENOMEM, "backend cuda: out of memory");
     be->close = cuda_close; /* hf_backend_open closes after a failure */
     be->host_memory = false;
-    hf_cuda_fill_rest(&be->ops);
     hf_cuda_fill_memory(&be->ops);
     hf_cuda_fill_graph(&be->ops);
     hf_cuda_fill_pointwise(&be->ops);

@@ -75,7 +75,7 @@ static void fill_defaults(hf_session *s)
     bool first = p->match == HF_MATCH_FIRST;
 
     if (!p->model.name)
-        p->model.name = "classic";
+        p->model.name = HF_MODEL_DEFAULT;
     copy_name(s->device_name, sizeof(s->device_name), &p->device, "auto");
     p->match = p->match == HF_MATCH_AUTO ? HF_MATCH_CONTEXT : p->match;
     p->model.match = p->match;

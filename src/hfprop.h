@@ -24,7 +24,7 @@
 #define HF_MAX_LABELS 256 /* ids 0..255 */
 
 typedef enum hf_match_mode {
-    HF_MATCH_AUTO,    /* what scores higher for the model: context for classic */
+    HF_MATCH_AUTO,    /* what scores higher for the model: context for tiny and classic */
     HF_MATCH_FIRST,   /* every frame against the drawn frame only, exact at full resolution */
     HF_MATCH_CONTEXT, /* drawn frame + recent frames, k votes in a window */
     HF_MATCH_GIVEN    /* nothing is matched: a field of displacements comes with every frame, see hf_followed */
@@ -71,7 +71,7 @@ typedef enum hf_picture_fit {
 /* Which features, from which weights. Strings are borrowed until the model is open.
  * What does not apply to the model named is refused if it is set. */
 typedef struct hf_model_params {
-    const char  *name;    /* NULL: "classic"; hf_model_list names them */
+    const char  *name;    /* NULL: "tiny"; `hfprop models` names them */
     const char  *weights; /* file or folder of the weights; NULL: none, or the places that the model searches */
     hf_precision precision;
     int          layer;   /* one raw layer instead of what the model makes of its layers, from 1; 0: as the model says */

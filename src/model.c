@@ -16,8 +16,8 @@ static const struct {
     hf_model_info info;
     int (*open)(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err);
 } models[] = {
+    { { "tiny", "a small network, compiled in; the default" }, hf_model_tiny_open },
     { { "classic", "multi-scale colour and gradient statistics, no weights" }, hf_model_classic_open },
-    { { "tiny", "a small network of your own training beside classic's statistics" }, hf_model_tiny_open },
     { { "dino-vits8", "DINO, ViT-S/8" }, hf_model_dino_open },
     { { "dino-vits16", "DINO, ViT-S/16" }, hf_model_dino_open },
     { { "dino-vitb8", "DINO, ViT-B/8" }, hf_model_dino_open },
@@ -63,7 +63,7 @@ static int open_path(hf_model **out, hf_backend *be, const char *path, const hf_
 
 int hf_model_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err)
 {
-    const char *name = params->name ? params->name : models[0].info.name;
+    const char *name = params->name ? params->name : HF_MODEL_DEFAULT;
     const hf_preset *preset = hf_preset_find(name);
     *out = NULL;
     for (size_t i = 0; i < N_MODELS; i++)

@@ -4,6 +4,7 @@
  * what is drawn, how it is matched, what goes out, how the run is told.
  */
 #include "src/cli/options.h"
+#include "src/model.h"
 
 #define FIELD(name) offsetof(hf_options, name)
 #define ONE HF_VERB_RUN /* has its own value in every run of a list */
@@ -88,7 +89,7 @@ const hf_option_row hf_option_table[] = {
       .help = "colour difference that counts as paint in a whole painted frame" },
 
     { .group = "Model", .name = "model", .letter = 'm', .arg = "NAME", .kind = HF_OPT_TEXT,
-      .verbs = ANY_MODEL, .field = FIELD(model), .initial = "classic",
+      .verbs = ANY_MODEL, .field = FIELD(model), .initial = HF_MODEL_DEFAULT,
       .help = "what computes the features: a name of `hfprop models`, or a path of Stable Diffusion weights" },
     { .group = "Model", .name = "weights", .arg = "PATH", .kind = HF_OPT_TEXT, .verbs = ANY_MODEL | MODELS,
       .field = FIELD(weights), .help = "file or folder of the model's weights, for models that have them" },
@@ -162,7 +163,7 @@ const hf_option_row hf_option_table[] = {
     { .group = "Matching", .name = "match", .arg = "HOW", .kind = HF_OPT_CHOICE, .verbs = RUN,
       .field = FIELD(match), .initial = "auto", .choices = "auto|first|context",
       .help = "compare with the drawn frame only, or with recent frames too; auto: what scores "
-              "higher for the model (context for classic)" },
+              "higher for the model (context for tiny and classic)" },
     { .group = "Matching", .name = "flow", .arg = "DIR", .kind = HF_OPT_TEXT, .verbs = ONE, .field = FIELD(flow),
       .help = "take matches from DIR/FRAME.flo or .npy (FRAME: the image's stem, or its number as 00012) instead of "
               "finding them; with several key frames, from DIR/N/FRAME for key frame N" },
