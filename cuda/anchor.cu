@@ -32,7 +32,7 @@ static __global__ void __launch_bounds__(LIGHT_THREADS) light_kernel(hf_light l,
     *reinterpret_cast<unsigned *>(l.pixels + i) = word;
 }
 
-extern "C" cudaError_t hf_cuda_light_launch(const hf_light *light, const uint8_t *rgb, cudaStream_t stream)
+extern "C" cudaError_t hf_cuda_context_light_launch(const hf_light *light, const uint8_t *rgb, cudaStream_t stream)
 {
     int64_t n = (int64_t)light->pitch * (light->height + 2 * light->border), words = (n + 3) / 4;
     HF_LAUNCH(light_kernel, dim3((unsigned)((words + LIGHT_THREADS - 1) / LIGHT_THREADS)), dim3(LIGHT_THREADS), 0,
@@ -62,7 +62,7 @@ static __global__ void __launch_bounds__(WARPS * 32) anchor_kernel(hf_anchor_vie
     }
 }
 
-extern "C" cudaError_t hf_cuda_anchor_launch(const hf_anchor_view *anchor, const hf_cells *cells, const hf_cells *fine,
+extern "C" cudaError_t hf_cuda_context_anchor_launch(const hf_anchor_view *anchor, const hf_cells *cells, const hf_cells *fine,
                                              const int32_t *guess, cudaStream_t stream)
 {
     HF_LAUNCH(anchor_kernel, dim3((unsigned)((anchor->h * anchor->w + WARPS - 1) / WARPS)), dim3(WARPS * 32), 0, stream,

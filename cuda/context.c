@@ -26,14 +26,19 @@ static int cuda_match_context(hf_backend *be, const hf_tensor *index, const hf_t
 
 static int cuda_scale(hf_backend *be, uint8_t *out, const uint8_t *rgb, const hf_scaling *scaling, hf_error *err)
 {
-    return HF_CUDA(hf_cuda_scale_launch(out, rgb, scaling, stream_of(be)), err);
+    return HF_CUDA(hf_cuda_context_scale_launch(out, rgb, scaling, stream_of(be)), err);
+}
+
+static int cuda_rescale(hf_backend *be, float *xy, int64_t n, float scale, hf_error *err)
+{
+    return HF_CUDA(hf_cuda_context_rescale_launch(xy, n, scale, stream_of(be)), err);
 }
 
 static int cuda_bytes(hf_backend *be, const hf_tensor *target, const hf_tensor *features, hf_error *err)
 {
     int D = (int)features->shape[2], P = (int)target->shape[2];
     assert(target->dtype == HF_U8 && features->dtype == HF_F32 && P == HF_MATCH_PAD(D));
-    return HF_CUDA(hf_cuda_bytes_launch(target->data, features->data, (int)(features->shape[0] * features->shape[1]), D,
+    return HF_CUDA(hf_cuda_context_bytes_launch(target->data, features->data, (int)(features->shape[0] * features->shape[1]), D,
                                         P, stream_of(be)), err);
 }
 
@@ -46,41 +51,41 @@ static int cuda_pack(hf_backend *be, const hf_tensor *reference, const hf_tensor
 
 static int cuda_clear(hf_backend *be, const hf_context_lists *lists, hf_error *err)
 {
-    return HF_CUDA(hf_cuda_clear_launch(lists, stream_of(be)), err);
+    return HF_CUDA(hf_cuda_context_clear_launch(lists, stream_of(be)), err);
 }
 
 static int cuda_predict(hf_backend *be, const hf_context_lists *lists, const float *xy, hf_error *err)
 {
-    return HF_CUDA(hf_cuda_predict_launch(lists, xy, stream_of(be)), err);
+    return HF_CUDA(hf_cuda_context_predict_launch(lists, xy, stream_of(be)), err);
 }
 
 static int cuda_vote(hf_backend *be, const hf_cells *out, const hf_context_lists *lists,
                      const hf_context_reference *references, float temperature, hf_error *err)
 {
-    return HF_CUDA(hf_cuda_vote_launch(out, lists, references, temperature, stream_of(be)), err);
+    return HF_CUDA(hf_cuda_context_vote_launch(out, lists, references, temperature, stream_of(be)), err);
 }
 
 static int cuda_describe(hf_backend *be, uint8_t *patches, uint8_t *colours, const uint8_t *rgb, int width, int height,
                          int stride_px, hf_error *err)
 {
-    return HF_CUDA(hf_cuda_describe_launch(patches, colours, rgb, width, height, stride_px, stream_of(be)), err);
+    return HF_CUDA(hf_cuda_context_describe_launch(patches, colours, rgb, width, height, stride_px, stream_of(be)), err);
 }
 
 static int cuda_fine_vote(hf_backend *be, const hf_cells *out, const uint8_t *patches, const hf_fine_matches *matches,
                           const hf_fine_reference *references, hf_error *err)
 {
-    return HF_CUDA(hf_cuda_fine_vote_launch(out, patches, matches, references, stream_of(be)), err);
+    return HF_CUDA(hf_cuda_context_fine_vote_launch(out, patches, matches, references, stream_of(be)), err);
 }
 
 static int cuda_light(hf_backend *be, const hf_light *light, const uint8_t *rgb, hf_error *err)
 {
-    return HF_CUDA(hf_cuda_light_launch(light, rgb, stream_of(be)), err);
+    return HF_CUDA(hf_cuda_context_light_launch(light, rgb, stream_of(be)), err);
 }
 
 static int cuda_anchor(hf_backend *be, const hf_anchor_view *anchor, const hf_cells *cells, const hf_cells *fine,
                        const int32_t *guess, hf_error *err)
 {
-    return HF_CUDA(hf_cuda_anchor_launch(anchor, cells, fine, guess, stream_of(be)), err);
+    return HF_CUDA(hf_cuda_context_anchor_launch(anchor, cells, fine, guess, stream_of(be)), err);
 }
 
 static int cuda_pool(hf_backend *be, float *labels, int h, int w, const hf_cells *fine, hf_error *err)
@@ -90,6 +95,7 @@ static int cuda_pool(hf_backend *be, float *labels, int h, int w, const hf_cells
 
 static const hf_context_ops table = {
     .scale = cuda_scale,
+    .rescale = cuda_rescale,
     .bytes = cuda_bytes,
     .pack = cuda_pack,
     .clear = cuda_clear,

@@ -26,24 +26,25 @@ typedef struct hf_cuda_context_match {
 cudaError_t hf_cuda_match_context_launch(const hf_cuda_context_match *match, cudaStream_t stream);
 
 /* context_vote.cu */
-cudaError_t hf_cuda_scale_launch(uint8_t *out, const uint8_t *rgb, const hf_scaling *scaling, cudaStream_t stream);
-cudaError_t hf_cuda_bytes_launch(uint8_t *target, const float *features, int n_cells, int D, int P, cudaStream_t stream);
+cudaError_t hf_cuda_context_scale_launch(uint8_t *out, const uint8_t *rgb, const hf_scaling *scaling, cudaStream_t stream);
+cudaError_t hf_cuda_context_rescale_launch(float *xy, int64_t n, float scale, cudaStream_t stream);
+cudaError_t hf_cuda_context_bytes_launch(uint8_t *target, const float *features, int n_cells, int D, int P, cudaStream_t stream);
 cudaError_t hf_cuda_context_pack_launch(uint8_t *reference, const uint8_t *target, int h, int w, int quads, cudaStream_t stream);
-cudaError_t hf_cuda_clear_launch(const hf_context_lists *lists, cudaStream_t stream);
-cudaError_t hf_cuda_predict_launch(const hf_context_lists *lists, const float *xy, cudaStream_t stream);
-cudaError_t hf_cuda_vote_launch(const hf_cells *out, const hf_context_lists *lists,
+cudaError_t hf_cuda_context_clear_launch(const hf_context_lists *lists, cudaStream_t stream);
+cudaError_t hf_cuda_context_predict_launch(const hf_context_lists *lists, const float *xy, cudaStream_t stream);
+cudaError_t hf_cuda_context_vote_launch(const hf_cells *out, const hf_context_lists *lists,
                                 const hf_context_reference *references, float temperature, cudaStream_t stream);
 cudaError_t hf_cuda_context_pool_launch(float *labels, int h, int w, const hf_cells *fine, cudaStream_t stream);
 
 /* fine.cu */
-cudaError_t hf_cuda_describe_launch(uint8_t *patches, uint8_t *colours, const uint8_t *rgb, int width, int height,
+cudaError_t hf_cuda_context_describe_launch(uint8_t *patches, uint8_t *colours, const uint8_t *rgb, int width, int height,
                                     int stride_px, cudaStream_t stream);
-cudaError_t hf_cuda_fine_vote_launch(const hf_cells *out, const uint8_t *patches, const hf_fine_matches *matches,
+cudaError_t hf_cuda_context_fine_vote_launch(const hf_cells *out, const uint8_t *patches, const hf_fine_matches *matches,
                                      const hf_fine_reference *references, cudaStream_t stream);
 
 /* anchor.cu */
-cudaError_t hf_cuda_light_launch(const hf_light *light, const uint8_t *rgb, cudaStream_t stream);
-cudaError_t hf_cuda_anchor_launch(const hf_anchor_view *anchor, const hf_cells *cells, const hf_cells *fine,
+cudaError_t hf_cuda_context_light_launch(const hf_light *light, const uint8_t *rgb, cudaStream_t stream);
+cudaError_t hf_cuda_context_anchor_launch(const hf_anchor_view *anchor, const hf_cells *cells, const hf_cells *fine,
                                   const int32_t *guess, cudaStream_t stream);
 
 #ifdef __cplusplus

@@ -26,10 +26,24 @@ static __global__ void __launch_bounds__(THREADS) scale_kernel(uint8_t *__restri
         hf_scale_pixel(out + 3 * i, rgb, &s, (int)(i / s.work_width), (int)(i % s.work_width));
 }
 
-extern "C" cudaError_t hf_cuda_scale_launch(uint8_t *out, const uint8_t *rgb, const hf_scaling *s, cudaStream_t stream)
+extern "C" cudaError_t hf_cuda_context_scale_launch(uint8_t *out, const uint8_t *rgb, const hf_scaling *s, cudaStream_t stream)
 {
     HF_LAUNCH(scale_kernel, blocks_for((int64_t)s->work_width * s->work_height), dim3(THREADS), 0, stream, out, rgb,
               *s);
+    return cudaGetLastError();
+}
+
+/* One thread for each number. */
+static __global__ void __launch_bounds__(THREADS) rescale_kernel(float *xy, int64_t n, float scale)
+{
+    int64_t i = thread_index();
+    if (i < n)
+        xy[i] = (xy[i] + 0.5f) * scale - 0.5f;
+}
+
+extern "C" cudaError_t hf_cuda_context_rescale_launch(float *xy, int64_t n, float scale, cudaStream_t stream)
+{
+    HF_LAUNCH(rescale_kernel, blocks_for(2 * n), dim3(THREADS), 0, stream, xy, 2 * n, scale);
     return cudaGetLastError();
 }
 
@@ -55,7 +69,7 @@ static __global__ void __launch_bounds__(THREADS) bytes_kernel(unsigned *__restr
     target[i] = word;
 }
 
-extern "C" cudaError_t hf_cuda_bytes_launch(uint8_t *target, const float *features, int n_cells, int D, int P,
+extern "C" cudaError_t hf_cuda_context_bytes_launch(uint8_t *target, const float *features, int n_cells, int D, int P,
                                             cudaStream_t stream)
 {
     int64_t n = (int64_t)n_cells * (P / 4);
@@ -98,7 +112,7 @@ static __global__ void __launch_bounds__(THREADS) clear_kernel(int32_t *index, f
         index[i] = -1, similarity[i] = HF_MATCH_NONE;
 }
 
-extern "C" cudaError_t hf_cuda_clear_launch(const hf_context_lists *l, cudaStream_t stream)
+extern "C" cudaError_t hf_cuda_context_clear_launch(const hf_context_lists *l, cudaStream_t stream)
 {
     int64_t n = (int64_t)l->h * l->w * l->k;
     HF_LAUNCH(clear_kernel, blocks_for(n), dim3(THREADS), 0, stream, l->index, l->similarity, n);
@@ -116,7 +130,7 @@ static __global__ void __launch_bounds__(THREADS) predict_kernel(hf_context_list
         hf_context_tile_shift(&l, xy, cell / l.w, cell % l.w / HF_MATCH_TILE);
 }
 
-extern "C" cudaError_t hf_cuda_predict_launch(const hf_context_lists *l, const float *xy, cudaStream_t stream)
+extern "C" cudaError_t hf_cuda_context_predict_launch(const hf_context_lists *l, const float *xy, cudaStream_t stream)
 {
     HF_LAUNCH(predict_kernel, blocks_for(l->h * l->w), dim3(THREADS), 0, stream, *l, xy);
     return cudaGetLastError();
@@ -135,7 +149,7 @@ static __global__ void __launch_bounds__(THREADS) vote_kernel(hf_cells out, hf_c
         hf_context_stay(&out, cell);
 }
 
-extern "C" cudaError_t hf_cuda_vote_launch(const hf_cells *out, const hf_context_lists *l,
+extern "C" cudaError_t hf_cuda_context_vote_launch(const hf_cells *out, const hf_context_lists *l,
                                            const hf_context_reference *refs, float temperature, cudaStream_t stream)
 {
     HF_LAUNCH(vote_kernel, blocks_for(l->h * l->w), dim3(THREADS), 0, stream, *out, *l, refs[0], temperature);

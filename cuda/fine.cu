@@ -45,7 +45,7 @@ static __global__ void __launch_bounds__(THREADS) patches_kernel(uint8_t *__rest
     to[1] = make_uint4(words[4], words[5], words[6], words[7]);
 }
 
-extern "C" cudaError_t hf_cuda_describe_launch(uint8_t *patches, uint8_t *colours, const uint8_t *rgb, int W, int H,
+extern "C" cudaError_t hf_cuda_context_describe_launch(uint8_t *patches, uint8_t *colours, const uint8_t *rgb, int W, int H,
                                                int stride, cudaStream_t stream)
 {
     int fh = (H + stride - 1) / stride, fw = (W + stride - 1) / stride;
@@ -170,7 +170,7 @@ static __global__ void __launch_bounds__(WARPS * 32) fine_vote_kernel(hf_cells o
         count(all[warp], n, out, refs, (size_t)cell);
 }
 
-extern "C" cudaError_t hf_cuda_fine_vote_launch(const hf_cells *out, const uint8_t *patches, const hf_fine_matches *m,
+extern "C" cudaError_t hf_cuda_context_fine_vote_launch(const hf_cells *out, const uint8_t *patches, const hf_fine_matches *m,
                                                 const hf_fine_reference *refs, cudaStream_t stream)
 {
     HF_LAUNCH(fine_vote_kernel, dim3((unsigned)((out->h * out->w + WARPS - 1) / WARPS)), dim3(WARPS * 32), 0, stream,

@@ -119,7 +119,7 @@ static int fill_labels(const hf_refine *r, float *soft, const hf_cells *cells, c
 {
     int rc;
     if (!r->p.edges)
-        return HF_CUDA(hf_cuda_upsample_launch(soft, cells, r->W, r->H, stream), err);
+        return HF_CUDA(hf_cuda_refine_upsample_launch(soft, cells, r->W, r->H, stream), err);
     if ((rc = HF_CUDA(hf_cuda_guide_picture_launch(&r->guide, rgb, stream), err)) < 0)
         return rc;
     for (int l = 1; rc == HF_OK && l < cells->n_labels; l += HF_CUDA_GUIDE_LABELS) {
@@ -138,11 +138,11 @@ static int settle(hf_refine *r, const hf_cells *cells, const uint8_t *rgb, const
     m->h = parts ? (r->H + side - 1) / side : cells->h;
     m->w = parts ? (r->W + side - 1) / side : cells->w;
     m->stride_px = parts ? side : cells->stride_px;
-    if ((rc = HF_CUDA(hf_cuda_join_launch(m, cells, parts, stream), err)) < 0 ||
-        (rc = HF_CUDA(hf_cuda_light_launch(&r->frame, rgb, stream), err)) < 0 ||
-        (rc = HF_CUDA(hf_cuda_light_launch(&r->drawn, drawn->rgb, stream), err)) < 0)
+    if ((rc = HF_CUDA(hf_cuda_refine_join_launch(m, cells, parts, stream), err)) < 0 ||
+        (rc = HF_CUDA(hf_cuda_context_light_launch(&r->frame, rgb, stream), err)) < 0 ||
+        (rc = HF_CUDA(hf_cuda_context_light_launch(&r->drawn, drawn->rgb, stream), err)) < 0)
         return rc;
-    return HF_CUDA(hf_cuda_settle_launch(m, &pictures, stream), err);
+    return HF_CUDA(hf_cuda_refine_settle_launch(m, &pictures, stream), err);
 }
 
 int hf_cuda_refine_run(hf_backend *be, hf_refine *r, float *soft, float *xy, float *cover, const hf_cells *cells,
@@ -155,10 +155,10 @@ int hf_cuda_refine_run(hf_backend *be, hf_refine *r, float *soft, float *xy, flo
     if ((rc = hf_refine_check(r->W, r->H, r->max_labels, cells, err)) < 0 ||
         (rc = fill_labels(r, soft, cells, rgb, stream, err)) < 0 ||
         (rc = settle(r, cells, rgb, drawn, stream, err)) < 0 ||
-        (rc = HF_CUDA(hf_cuda_finish_launch(soft, r->winner, r->W, r->H, L, m, drawn->ids, stream), err)) < 0 ||
-        (xy && (rc = HF_CUDA(hf_cuda_smooth_launch(m, &r->near, stream), err)) < 0))
+        (rc = HF_CUDA(hf_cuda_refine_finish_launch(soft, r->winner, r->W, r->H, L, m, drawn->ids, stream), err)) < 0 ||
+        (xy && (rc = HF_CUDA(hf_cuda_refine_smooth_launch(m, &r->near, stream), err)) < 0))
         return rc;
-    return HF_CUDA(hf_cuda_place_launch(xy, cover, r->winner, r->W, r->H, m, xy ? m->smooth : m->move, stream), err);
+    return HF_CUDA(hf_cuda_refine_place_launch(xy, cover, r->winner, r->W, r->H, m, xy ? m->smooth : m->move, stream), err);
 }
 
 int hf_cuda_decide(hf_backend *be, const hf_decision *out, const float *soft, int64_t n, int n_labels, int n_ids,
@@ -166,5 +166,5 @@ int hf_cuda_decide(hf_backend *be, const hf_decision *out, const float *soft, in
 {
     hf_cuda_ids ids;
     memcpy(ids.id, id_of, sizeof(ids.id));
-    return HF_CUDA(hf_cuda_decide_launch(out, soft, n, n_labels, n_ids, &ids, hf_cuda_of(be)->stream), err);
+    return HF_CUDA(hf_cuda_refine_decide_launch(out, soft, n, n_labels, n_ids, &ids, hf_cuda_of(be)->stream), err);
 }

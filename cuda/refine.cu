@@ -42,7 +42,7 @@ static __global__ void __launch_bounds__(THREADS) upsample_kernel(float *__restr
         soft[l * n + i] = hf_corners_blend(cells.labels, cells.n_labels, l, &k);
 }
 
-extern "C" cudaError_t hf_cuda_upsample_launch(float *soft, const hf_cells *cells, int W, int H, cudaStream_t stream)
+extern "C" cudaError_t hf_cuda_refine_upsample_launch(float *soft, const hf_cells *cells, int W, int H, cudaStream_t stream)
 {
     HF_LAUNCH(upsample_kernel, blocks_for((int64_t)W * H), dim3(THREADS), 0, stream, soft, *cells, W, (int64_t)W * H);
     return cudaGetLastError();
@@ -63,7 +63,7 @@ static __global__ void __launch_bounds__(THREADS) join_kernel(hf_cuda_moves m, h
     m.xy[2 * (size_t)cell + 1] = cells.xy[2 * (size_t)cell + 1];
 }
 
-extern "C" cudaError_t hf_cuda_join_launch(const hf_cuda_moves *m, const hf_cells *cells, int parts,
+extern "C" cudaError_t hf_cuda_refine_join_launch(const hf_cuda_moves *m, const hf_cells *cells, int parts,
                                            cudaStream_t stream)
 {
     HF_LAUNCH(join_kernel, blocks_for(m->h * m->w), dim3(THREADS), 0, stream, *m, *cells, parts);
@@ -86,7 +86,7 @@ static __global__ void __launch_bounds__(WARPS * 32) settle_kernel(hf_cuda_moves
     m.same[cell] = b.same;
 }
 
-extern "C" cudaError_t hf_cuda_settle_launch(const hf_cuda_moves *m, const hf_settle_view *pictures,
+extern "C" cudaError_t hf_cuda_refine_settle_launch(const hf_cuda_moves *m, const hf_settle_view *pictures,
                                              cudaStream_t stream)
 {
     HF_LAUNCH(settle_kernel, dim3((unsigned)((m->h * m->w + WARPS - 1) / WARPS)), dim3(WARPS * 32), 0, stream, *m,
@@ -107,7 +107,7 @@ static __global__ void __launch_bounds__(THREADS) smooth_kernel(hf_cuda_moves m,
         hf_smooth_move(out, m.move, m.trust, m.winner, near.say, m.h, m.w, m.stride_px, cell % m.w, cell / m.w);
 }
 
-extern "C" cudaError_t hf_cuda_smooth_launch(const hf_cuda_moves *m, const hf_cuda_near *near, cudaStream_t stream)
+extern "C" cudaError_t hf_cuda_refine_smooth_launch(const hf_cuda_moves *m, const hf_cuda_near *near, cudaStream_t stream)
 {
     HF_LAUNCH(smooth_kernel, blocks_for(m->h * m->w), dim3(THREADS), 0, stream, *m, *near);
     return cudaGetLastError();
@@ -134,7 +134,7 @@ static __global__ void __launch_bounds__(THREADS) finish_kernel(float *__restric
     winner[i] = (uint8_t)hf_best_label(soft + i, (size_t)n, L);
 }
 
-extern "C" cudaError_t hf_cuda_finish_launch(float *soft, uint8_t *winner, int W, int H, int L, const hf_cuda_moves *m,
+extern "C" cudaError_t hf_cuda_refine_finish_launch(float *soft, uint8_t *winner, int W, int H, int L, const hf_cuda_moves *m,
                                              const uint8_t *drawn_ids, cudaStream_t stream)
 {
     HF_LAUNCH(finish_kernel, blocks_for((int64_t)W * H), dim3(THREADS), 0, stream, soft, winner, W, (int64_t)W * H, L,
@@ -169,7 +169,7 @@ static __global__ void __launch_bounds__(THREADS) place_kernel(float2 *__restric
         xy[i] = make_float2(place[0], place[1]);
 }
 
-extern "C" cudaError_t hf_cuda_place_launch(float *xy, float *cover, const uint8_t *winner, int W, int H,
+extern "C" cudaError_t hf_cuda_refine_place_launch(float *xy, float *cover, const uint8_t *winner, int W, int H,
                                             const hf_cuda_moves *m, const float *moves, cudaStream_t stream)
 {
     hf_settled settled;
@@ -192,7 +192,7 @@ static __global__ void __launch_bounds__(THREADS) decide_kernel(hf_decision out,
         out.soft[o * n + i] = hf_share_byte(soft[(o + 1) * n + i]);
 }
 
-extern "C" cudaError_t hf_cuda_decide_launch(const hf_decision *out, const float *soft, int64_t n, int n_labels,
+extern "C" cudaError_t hf_cuda_refine_decide_launch(const hf_decision *out, const float *soft, int64_t n, int n_labels,
                                              int n_ids, const hf_cuda_ids *ids, cudaStream_t stream)
 {
     HF_LAUNCH(decide_kernel, blocks_for(n), dim3(THREADS), 0, stream, *out, soft, n, n_labels, n_ids, *ids);

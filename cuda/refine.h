@@ -53,21 +53,21 @@ typedef struct hf_cuda_near {
 } hf_cuda_near;
 
 /* refine.cu */
-cudaError_t hf_cuda_upsample_launch(float *soft, const hf_cells *cells, int W, int H, cudaStream_t stream);
-cudaError_t hf_cuda_join_launch(const hf_cuda_moves *moves, const hf_cells *cells, int parts, cudaStream_t stream);
-cudaError_t hf_cuda_settle_launch(const hf_cuda_moves *moves, const hf_settle_view *pictures, cudaStream_t stream);
-cudaError_t hf_cuda_smooth_launch(const hf_cuda_moves *moves, const hf_cuda_near *near, cudaStream_t stream);
+cudaError_t hf_cuda_refine_upsample_launch(float *soft, const hf_cells *cells, int W, int H, cudaStream_t stream);
+cudaError_t hf_cuda_refine_join_launch(const hf_cuda_moves *moves, const hf_cells *cells, int parts, cudaStream_t stream);
+cudaError_t hf_cuda_refine_settle_launch(const hf_cuda_moves *moves, const hf_settle_view *pictures, cudaStream_t stream);
+cudaError_t hf_cuda_refine_smooth_launch(const hf_cuda_moves *moves, const hf_cuda_near *near, cudaStream_t stream);
 /* Normalises soft, keeps what stands unchanged as it was drawn, and finds each pixel's label. */
-cudaError_t hf_cuda_finish_launch(float *soft, uint8_t *winner, int W, int H, int L, const hf_cuda_moves *moves,
+cudaError_t hf_cuda_refine_finish_launch(float *soft, uint8_t *winner, int W, int H, int L, const hf_cuda_moves *moves,
                                   const uint8_t *drawn_ids, cudaStream_t stream);
 /* moves: move or smooth of `of`. xy may be NULL. */
-cudaError_t hf_cuda_place_launch(float *xy, float *cover, const uint8_t *winner, int W, int H,
+cudaError_t hf_cuda_refine_place_launch(float *xy, float *cover, const uint8_t *winner, int W, int H,
                                  const hf_cuda_moves *of, const float *moves, cudaStream_t stream);
 
 typedef struct hf_cuda_ids {
     uint8_t id[HF_MAX_LABELS];
 } hf_cuda_ids;
-cudaError_t hf_cuda_decide_launch(const hf_decision *out, const float *soft, int64_t n, int n_labels, int n_ids,
+cudaError_t hf_cuda_refine_decide_launch(const hf_decision *out, const float *soft, int64_t n, int n_labels, int n_ids,
                                   const hf_cuda_ids *ids, cudaStream_t stream);
 
 #ifdef __cplusplus

@@ -16,6 +16,14 @@ static int host_scale(hf_backend *be, uint8_t *out, const uint8_t *rgb, const hf
     return HF_OK;
 }
 
+static int host_rescale(hf_backend *be, float *xy, int64_t n, float scale, hf_error *err)
+{
+    (void)be, (void)err;
+    for (int64_t i = 0; i < 2 * n; i++)
+        xy[i] = (xy[i] + 0.5f) * scale - 0.5f;
+    return HF_OK;
+}
+
 static int host_bytes(hf_backend *be, const hf_tensor *target, const hf_tensor *features, hf_error *err)
 {
     (void)be, (void)err;
@@ -152,6 +160,7 @@ static int host_decide(hf_backend *be, const hf_decision *out, const float *soft
 
 const hf_context_ops hf_host_context_ops = {
     .scale = host_scale,
+    .rescale = host_rescale,
     .bytes = host_bytes,
     .pack = host_pack,
     .clear = host_clear,

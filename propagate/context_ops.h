@@ -55,6 +55,9 @@ typedef struct hf_context_ops {
     /* Working picture u8 [h',w',3] of a frame u8 [H,W,3]. */
     int (*scale)(hf_backend *be, uint8_t *out, const uint8_t *rgb, const hf_scaling *scaling, hf_error *err);
 
+    /* xy f32 [n,2] of working pixels to pixels, about the corner of the frame (pixel centres are at + 1/2). */
+    int (*rescale)(hf_backend *be, float *xy, int64_t n, float scale, hf_error *err);
+
     /* See match_context.h. target u8 [h,w,P], features f32 [h,w,D], reference u8 [h,P/4,w,4]. */
     int (*bytes)(hf_backend *be, const hf_tensor *target, const hf_tensor *features, hf_error *err);
     int (*pack)(hf_backend *be, const hf_tensor *reference, const hf_tensor *target, hf_error *err);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hf_config.h"
+#include "propagate/context_ops.h"
 #include "propagate/fine.h"
 
 #define DEFAULT_SIZE 480
@@ -165,7 +166,9 @@ void hf_session_close(hf_session **session)
     hf_context_close(&s->context);
     hf_first_close(&s->first);
     hf_outside_close(&s->outside);
-    hf_refine_close(&s->refine);
+    if (s->refine)
+        s->backend->ops.context->refine_free(s->backend, &s->refine);
+    hf_session_device_close(s);
     hf_guide_free(&s->guide);
     hf_post_free(&s->post);
     hf_cells_free(&s->cells);
@@ -307,7 +310,8 @@ static int prepare_context(hf_session *s, hf_error *err)
     hf_refine_params r = refine_params(s);
     int rc = hf_context_open(&s->context, s->model, s->work_width, s->work_height, &c, err);
     if (rc >= 0)
-        rc = hf_refine_open(&s->refine, s->params.width, s->params.height, s->n_labels, &r, err);
+        rc = s->backend->ops.context->refine_new(s->backend, &s->refine, s->params.width, s->params.height, s->n_labels,
+                                                 &r, err);
     return rc;
 }
 
@@ -330,7 +334,10 @@ int hf_session_prepare(hf_session *s, hf_error *err)
     if (rc < 0)
         return rc;
     s->prepared = true;
-    return hf_session_needs_tracking(s) ? hf_session_cells_new(s, &s->cells, err) : HF_OK;
+    if (!hf_session_needs_tracking(s))
+        return HF_OK;
+    rc = hf_session_cells_new(s, &s->cells, err);
+    return rc < 0 ? rc : hf_session_device_open(s, err);
 }
 
 static int64_t key_bytes(const hf_session *s, bool has_edit)

@@ -3,6 +3,7 @@
  * session.c        open, close, parameters, memory
  * session_keys.c   drawn frames, labels
  * session_track.c  following a key; from a frame to the working size
+ * session_device.c the way of a frame where the backend's memory is not the host's
  * session_bend.c   edges, in match mode first
  * session_render.c cells or matches to pixels, blending of keys
  * session_result.c soft labels to masks, mattes and areas
@@ -14,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "propagate/context.h"
+#include "propagate/context_ops.h"
 #include "propagate/first.h"
 #include "propagate/guide.h"
 #include "propagate/outside.h"
@@ -41,6 +43,19 @@ typedef struct hf_session_field {
     float *xy;      /* [H,W,2], NULL: not wanted */
     float *cover;   /* [H,W] */
 } hf_session_field;
+
+/* What a session keeps in the memory of a backend that the host cannot see, in match mode context. A frame goes up once,
+ * and what a user gets comes back: ids, mattes, cover, coordinates. */
+typedef struct hf_device_side {
+    uint8_t    *rgb;      /* [H,W,3] */
+    uint8_t    *work_rgb; /* [h',w',3], NULL where it is the frame's own size */
+    hf_cells   *cells;    /* followed last, or sent up for rendering */
+    hf_drawn   *drawn;    /* [n_keys] pictures and labels of the keys; the array is on the host */
+    float      *soft, *xy, *cover; /* as in hf_session_field; xy may be NULL */
+    hf_decision decision;
+    bool        has_frame; /* rgb is the frame that is asked for, cells what was followed in it: inside of step */
+    bool        decided;   /* s->ids, alpha and soft have come back decided */
+} hf_device_side;
 
 /* Weighted sums over several keys. */
 typedef struct hf_session_sums {
@@ -76,6 +91,7 @@ struct hf_session {
     uint8_t         *work_rgb;    /* [h',w',3], NULL where it is the frame's own size */
     uint8_t         *work_labels; /* [h',w'], the same */
     hf_cells        *cells;       /* of step */
+    hf_device_side  *device;    /* NULL: the backend's memory is the host's, or nothing is tracked */
     int              followed;    /* key, -1: none */
     hf_session_field field;
     hf_session_sums  sums; /* more than one key */
@@ -101,6 +117,22 @@ void hf_session_make_labels(hf_session *s);
 
 /* The frame at working size: rgb itself, or scaled into s->work_rgb. */
 const uint8_t *hf_session_scale(hf_session *s, const uint8_t *rgb);
+
+/* How a frame comes to the working size. */
+hf_scaling hf_session_scaling(const hf_session *s);
+
+/* Opens s->device and sends the keys up, where the backend's memory is not the host's. HF_ENOMEM, HF_EDEVICE. */
+int  hf_session_device_open(hf_session *s, hf_error *err);
+void hf_session_device_close(hf_session *s);
+
+/* Follow into s->device->cells; rgb is sent up. cells: on the host, gets them too; NULL: they stay there, and so does
+ * the frame for the render that comes next. */
+int hf_session_device_track(hf_session *s, hf_cells *cells, const uint8_t *rgb, hf_error *err);
+
+/* From cells of the host (s->cells: those that are there already) to s->field, without the edit. alone: no other key is
+ * blended with it: then s->ids and the mattes are filled, and s->field.soft is not. */
+int hf_session_device_refine(hf_session *s, const uint8_t *rgb, int key, const hf_cells *cells, bool alone,
+                             hf_error *err);
 
 /* Bend the labels of s->field, matched with `key`, to the edges of the frame. */
 void hf_session_bend(hf_session *s, const uint8_t *rgb, const hf_session_key *key);

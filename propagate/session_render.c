@@ -67,13 +67,14 @@ static int from_given(hf_session *s, const uint8_t *rgb, const hf_followed *f, h
     return HF_OK;
 }
 
-static int from_cells(hf_session *s, const uint8_t *rgb, int key, const hf_cells *cells,
+static int from_cells(hf_session *s, const uint8_t *rgb, int key, const hf_cells *cells, bool alone,
                       hf_error *err)
 {
     const hf_session_key *k = &s->keys[key];
     hf_drawn drawn = { .rgb = k->rgb, .ids = k->labels };
-    int rc = hf_refine_run(s->refine, s->field.soft, s->field.xy, s->field.cover, cells, rgb,
-                           &drawn, err);
+    int rc = s->device ? hf_session_device_refine(s, rgb, key, cells, alone, err)
+                       : hf_host_context_ops.refine_run(s->backend, s->refine, s->field.soft, s->field.xy,
+                                                        s->field.cover, cells, rgb, &drawn, err);
     if (rc < 0)
         return rc;
     if (s->field.painted && k->edit)
@@ -98,12 +99,14 @@ static bool knows_objects(const hf_session *s, int key)
     return s->keys[key].has_ids || !any_ids(s);
 }
 
-static int field_of(hf_session *s, const uint8_t *rgb, const hf_followed *f, hf_error *err)
+/* alone: nothing is blended with it afterwards. */
+static int field_of(hf_session *s, const uint8_t *rgb, const hf_followed *f, bool alone, hf_error *err)
 {
+    bool objects = knows_objects(s, f->key);
     int rc = s->first     ? from_matches(s, rgb, f->key, err)
              : s->outside ? from_given(s, rgb, f, err)
-                          : from_cells(s, rgb, f->key, f->cells, err);
-    if (rc >= 0 && !knows_objects(s, f->key))
+                          : from_cells(s, rgb, f->key, f->cells, alone && objects, err);
+    if (rc >= 0 && !objects)
         clear_labels(s);
     return rc;
 }
@@ -169,7 +172,7 @@ static int blend(hf_session *s, const uint8_t *rgb, const hf_followed *followed,
     clear_sums(s);
     for (int i = 0; i < n; i++) {
         const hf_followed *f = &followed[i < heaviest ? i : i + 1 < n ? i + 1 : heaviest];
-        int rc = field_of(s, rgb, f, err);
+        int rc = field_of(s, rgb, f, false, err);
         if (rc < 0)
             return rc;
         add_to_sums(s, f);
@@ -209,7 +212,7 @@ int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb
     omp_set_num_threads(s->backend->n_threads);
     if (s->first && (rc = hf_first_frame(s->first, hf_session_scale(s, rgb), err)) < 0)
         return rc;
-    rc = n == 1 ? field_of(s, rgb, followed, err) : blend(s, rgb, followed, n, err);
+    rc = n == 1 ? field_of(s, rgb, followed, true, err) : blend(s, rgb, followed, n, err);
     if (rc < 0)
         return rc;
     hf_session_fill_result(s, result);
@@ -221,9 +224,14 @@ int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb
 int hf_session_step(hf_session *session, hf_result *result, const uint8_t *rgb, hf_error *err)
 {
     hf_session *s = session;
-    int rc = hf_session_track(s, NULL, rgb, err);
+    int rc = s->device && s->followed >= 0 ? hf_session_device_track(s, NULL, rgb, err)
+                                           : hf_session_track(s, NULL, rgb, err);
     hf_followed followed = { .key = s->followed, .cells = s->cells, .weight = 1.0f };
-    return rc < 0 ? rc : hf_session_render(s, result, rgb, &followed, 1, err);
+    if (rc >= 0)
+        rc = hf_session_render(s, result, rgb, &followed, 1, err);
+    if (s->device)
+        s->device->has_frame = false; /* a render of its own brings its frame */
+    return rc;
 }
 
 int hf_session_render_key(hf_session *session, hf_result *result, int key, hf_error *err)

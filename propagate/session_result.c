@@ -3,28 +3,6 @@
 
 #include <string.h>
 
-static void decide_row(hf_session *s, int64_t from, int64_t to)
-{
-    int64_t n = (int64_t)s->params.width * s->params.height;
-    const float *soft = s->field.soft;
-
-    for (int64_t i = from; i < to; i++) {
-        int best = 0;
-        for (int l = 1; l < s->n_labels; l++)
-            if (soft[l * n + i] > soft[best * n + i])
-                best = l;
-        s->ids[i] = s->id_of[best];
-        float matte = s->n_ids ? 1.0f - soft[i] : 0.0f;
-        s->alpha[i] = (uint8_t)((matte < 0.0f ? 0.0f : matte > 1.0f ? 1.0f : matte) * 255.0f + 0.5f);
-    }
-    for (int o = 0; o < s->n_ids; o++)
-        for (int64_t i = from; i < to; i++) {
-            float v = soft[(o + 1) * n + i];
-            s->soft[o * n + i] =
-                (uint8_t)((v < 0.0f ? 0.0f : v > 1.0f ? 1.0f : v) * 255.0f + 0.5f);
-        }
-}
-
 /* Mattes follow what post-processing did to the mask: a pixel that changed hands is hard. Growing and
  * shrinking move whole borders, so that the soft edge of before has lost its place. */
 static void harden(hf_session *s)
@@ -69,11 +47,13 @@ static void measure(const hf_session *s, hf_result *r)
 
 void hf_session_fill_result(hf_session *s, hf_result *result)
 {
-    int W = s->params.width, H = s->params.height;
+    int64_t n = (int64_t)s->params.width * s->params.height;
+    hf_decision decision = { s->ids, s->alpha, s->soft };
 
-#pragma omp parallel for schedule(static)
-    for (int y = 0; y < H; y++)
-        decide_row(s, (int64_t)y * W, (int64_t)(y + 1) * W);
+    if (!s->device || !s->device->decided)
+        hf_host_context_ops.decide(s->backend, &decision, s->field.soft, n, s->n_labels, s->n_ids, s->id_of, NULL);
+    else
+        s->device->decided = false;
     if (s->post)
         post_process(s);
     *result = (hf_result){ .ids = s->ids, .alpha = s->alpha, .soft = s->soft, .edit = s->edit,

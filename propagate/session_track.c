@@ -8,58 +8,22 @@
 
 #include <omp.h>
 
-static void average_row(uint8_t *out, const hf_session *s, const uint8_t *rgb, int y)
-{
-    int f = s->factor, W = s->params.width, H = s->params.height;
-    int v1 = (y + 1) * f < H ? (y + 1) * f : H;
-
-    for (int x = 0; x < s->work_width; x++) {
-        int u1 = (x + 1) * f < W ? (x + 1) * f : W;
-        int n = (u1 - x * f) * (v1 - y * f), sum[3] = { n / 2, n / 2, n / 2 };
-        for (int v = y * f; v < v1; v++)
-            for (int u = x * f; u < u1; u++)
-                for (int c = 0; c < 3; c++)
-                    sum[c] += rgb[3 * ((int64_t)v * W + u) + c];
-        for (int c = 0; c < 3; c++)
-            out[3 * x + c] = (uint8_t)(sum[c] / n);
-    }
-}
-
-/* A doubled pixel's centre lies a quarter of a pixel beside one of the frame's: 3/4 of that, 1/4 of the
- * next, each way. */
-static void double_row(uint8_t *out, const hf_session *s, const uint8_t *rgb, int y)
-{
-    int W = s->params.width, H = s->params.height;
-    int v0 = y / 2, v1 = y & 1 ? v0 + 1 : v0 - 1;
-    v1 = v1 < 0 ? 0 : v1 < H ? v1 : H - 1;
-    const uint8_t *near = rgb + (int64_t)3 * v0 * W, *far = rgb + (int64_t)3 * v1 * W;
-
-    for (int x = 0; x < s->work_width; x++) {
-        int u0 = x / 2, u1 = x & 1 ? u0 + 1 : u0 - 1;
-        u1 = u1 < 0 ? 0 : u1 < W ? u1 : W - 1;
-        for (int c = 0; c < 3; c++)
-            out[3 * x + c] = (uint8_t)((9 * near[3 * u0 + c] + 3 * near[3 * u1 + c] +
-                                        3 * far[3 * u0 + c] + far[3 * u1 + c] + 8) / 16);
-    }
-}
-
 static bool is_scaled(const hf_session *s)
 {
     return s->factor > 1 || s->enlarge > 1;
 }
 
+hf_scaling hf_session_scaling(const hf_session *s)
+{
+    return (hf_scaling){ s->params.width, s->params.height, s->work_width, s->work_height, s->factor, s->enlarge };
+}
+
 const uint8_t *hf_session_scale(hf_session *s, const uint8_t *rgb)
 {
+    hf_scaling scaling = hf_session_scaling(s);
     if (!is_scaled(s))
         return rgb;
-#pragma omp parallel for schedule(static)
-    for (int y = 0; y < s->work_height; y++) {
-        uint8_t *row = s->work_rgb + (int64_t)3 * y * s->work_width;
-        if (s->enlarge > 1)
-            double_row(row, s, rgb, y);
-        else
-            average_row(row, s, rgb, y);
-    }
+    hf_host_context_ops.scale(s->backend, s->work_rgb, rgb, &scaling, NULL);
     return s->work_rgb;
 }
 
@@ -115,8 +79,15 @@ static void scale_cells(hf_cells *cells, const hf_session *s)
 {
     float scale = (float)s->factor / (float)s->enlarge;
     cells->stride_px = cells->stride_px * s->factor / s->enlarge;
-    for (int64_t i = 0; is_scaled(s) && i < (int64_t)2 * cells->h * cells->w; i++)
-        cells->xy[i] = (cells->xy[i] + 0.5f) * scale - 0.5f;
+    if (is_scaled(s))
+        hf_host_context_ops.rescale(s->backend, cells->xy, (int64_t)cells->h * cells->w, scale, NULL);
+}
+
+/* Without cells there is nothing that waits for the device: the frame is the caller's again only then. */
+static int track_on_device(hf_session *s, hf_cells *cells, const uint8_t *rgb, hf_error *err)
+{
+    int rc = hf_session_device_track(s, cells, rgb, err);
+    return rc < 0 ? rc : s->backend->ops.sync(s->backend, err);
 }
 
 int hf_session_track(hf_session *session, hf_cells *cells, const uint8_t *rgb, hf_error *err)
@@ -126,8 +97,10 @@ int hf_session_track(hf_session *session, hf_cells *cells, const uint8_t *rgb, h
         return hf_fail(err, HF_EARG, "track: no key is followed");
     if (!s->context)
         return HF_OK;
-    hf_cells *to = cells ? cells : s->cells;
     omp_set_num_threads(s->backend->n_threads);
+    if (s->device)
+        return track_on_device(s, cells, rgb, err);
+    hf_cells *to = cells ? cells : s->cells;
     to->stride_px = to->stride_px * s->enlarge / s->factor;
     int rc = hf_context_step(s->context, to, hf_session_scale(s, rgb), err);
     scale_cells(to, s);

@@ -1,0 +1,165 @@
+/* session_device.c - the way of a frame where the backend's memory is not the host's, in match mode context.
+ *
+ *   up    the frame as decoded, once (step), or once for track and once for render
+ *   back  ids, mattes, cover and, where wanted, coordinates; 4 bytes a fine cell of similarity
+ * Cells come back only where the caller asked for them (to spool or to blend keys), soft labels only where they are
+ * blended on the host or belong to a key without objects.
+ */
+#include "propagate/session.h"
+
+#include <stdlib.h>
+
+static bool is_scaled(const hf_session *s) { return s->factor > 1 || s->enlarge > 1; }
+
+static int64_t n_pixels(const hf_session *s) { return (int64_t)s->params.width * s->params.height; }
+
+static int send(hf_session *s, void *to, const void *host, int64_t bytes, hf_error *err)
+{
+    hf_tensor t = hf_tensor_view(to, HF_U8, 1, bytes);
+    return s->backend->ops.write(s->backend, &t, host, err);
+}
+
+static int fetch(hf_session *s, void *host, const void *from, int64_t bytes, hf_error *err)
+{
+    hf_tensor t = hf_tensor_view((void *)from, HF_U8, 1, bytes);
+    return s->backend->ops.read(s->backend, host, &t, err);
+}
+
+/* Memory of the backend; *ok falls where there is none. */
+static void *take(hf_session *s, int64_t bytes, bool *ok)
+{
+    void *memory = *ok ? s->backend->ops.alloc(s->backend, (size_t)(bytes ? bytes : 1)) : NULL;
+    *ok = memory != NULL;
+    return memory;
+}
+
+static bool take_memory(hf_session *s, hf_device_side *d)
+{
+    int64_t n = n_pixels(s);
+    bool ok = true;
+    d->rgb = take(s, 3 * n, &ok);
+    if (is_scaled(s))
+        d->work_rgb = take(s, (int64_t)3 * s->work_width * s->work_height, &ok);
+    d->soft = take(s, 4 * n * s->n_labels, &ok);
+    d->cover = take(s, 4 * n, &ok);
+    if (s->field.xy)
+        d->xy = take(s, 8 * n, &ok);
+    d->decision.ids = take(s, n, &ok);
+    d->decision.alpha = take(s, n, &ok);
+    d->decision.soft = take(s, n * s->n_ids, &ok);
+    for (int k = 0; ok && k < s->n_keys; k++) {
+        d->drawn[k].rgb = take(s, 3 * n, &ok);
+        d->drawn[k].ids = take(s, n, &ok);
+    }
+    return ok;
+}
+
+static int send_keys(hf_session *s, const hf_device_side *d, hf_error *err)
+{
+    int64_t n = n_pixels(s);
+    int rc = HF_OK;
+    for (int k = 0; rc >= 0 && k < s->n_keys; k++)
+        if ((rc = send(s, (void *)d->drawn[k].rgb, s->keys[k].rgb, 3 * n, err)) >= 0)
+            rc = send(s, (void *)d->drawn[k].ids, s->keys[k].labels, n, err);
+    return rc < 0 ? rc : s->backend->ops.sync(s->backend, err);
+}
+
+int hf_session_device_open(hf_session *s, hf_error *err)
+{
+    const hf_cells *c = s->cells;
+    int rc;
+
+    if (s->backend->host_memory)
+        return HF_OK;
+    if (!(s->device = calloc(1, sizeof(*s->device))) ||
+        !(s->device->drawn = calloc((size_t)s->n_keys, sizeof(*s->device->drawn))))
+        return hf_fail(err, HF_ENOMEM, "session: out of memory");
+    if (!take_memory(s, s->device))
+        return hf_fail(err, HF_ENOMEM, "session: out of GPU memory for %dx%d pixels with %d objects; a smaller --size "
+                       "needs less", s->params.width, s->params.height, s->n_ids);
+    if ((rc = hf_cells_new_on(&s->device->cells, s->backend, c->h, c->w, c->stride_px, c->n_labels, err)) < 0)
+        return rc;
+    return send_keys(s, s->device, err);
+}
+
+void hf_session_device_close(hf_session *s)
+{
+    hf_device_side *d = s->device;
+    if (!d)
+        return;
+    void *const memory[] = { d->rgb, d->work_rgb, d->soft, d->xy, d->cover, d->decision.ids, d->decision.alpha,
+                             d->decision.soft };
+    for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
+        s->backend->ops.free(s->backend, memory[i]);
+    for (int k = 0; d->drawn && k < s->n_keys; k++) {
+        s->backend->ops.free(s->backend, (void *)d->drawn[k].rgb);
+        s->backend->ops.free(s->backend, (void *)d->drawn[k].ids);
+    }
+    hf_cells_free_on(s->backend, &d->cells);
+    free(d->drawn);
+    free(d);
+    s->device = NULL;
+}
+
+static int follow(hf_session *s, hf_error *err)
+{
+    hf_device_side *d = s->device;
+    const hf_context_ops *ops = s->backend->ops.context;
+    hf_scaling scaling = hf_session_scaling(s);
+    int stride = d->cells->stride_px, rc = HF_OK;
+    if (is_scaled(s) && (rc = ops->scale(s->backend, d->work_rgb, d->rgb, &scaling, err)) < 0)
+        return rc;
+    d->cells->stride_px = stride * s->enlarge / s->factor;
+    rc = hf_context_step_on(s->context, d->cells, is_scaled(s) ? d->work_rgb : d->rgb, err);
+    d->cells->stride_px = stride;
+    if (rc >= 0 && is_scaled(s))
+        rc = ops->rescale(s->backend, d->cells->xy, (int64_t)d->cells->h * d->cells->w,
+                          (float)s->factor / (float)s->enlarge, err);
+    return rc;
+}
+
+int hf_session_device_track(hf_session *s, hf_cells *cells, const uint8_t *rgb, hf_error *err)
+{
+    hf_device_side *d = s->device;
+    int64_t n = (int64_t)d->cells->h * d->cells->w;
+    int rc;
+    d->has_frame = false;
+    if ((rc = send(s, d->rgb, rgb, 3 * n_pixels(s), err)) < 0 || (rc = follow(s, err)) < 0)
+        return rc;
+    if (cells)
+        return hf_cells_to_host(cells, s->backend, d->cells, err);
+    d->has_frame = true;
+    return fetch(s, s->cells->similarity, d->cells->similarity, (int64_t)sizeof(float) * n, err);
+}
+
+static int decide(hf_session *s, hf_error *err)
+{
+    const hf_device_side *d = s->device;
+    const hf_decision *from = &d->decision;
+    int64_t n = n_pixels(s);
+    int rc;
+    if ((rc = s->backend->ops.context->decide(s->backend, from, d->soft, n, s->n_labels, s->n_ids, s->id_of, err)) < 0 ||
+        (rc = fetch(s, s->ids, from->ids, n, err)) < 0 || (rc = fetch(s, s->alpha, from->alpha, n, err)) < 0)
+        return rc;
+    return s->n_ids ? fetch(s, s->soft, from->soft, n * s->n_ids, err) : HF_OK;
+}
+
+int hf_session_device_refine(hf_session *s, const uint8_t *rgb, int key, const hf_cells *cells, bool alone,
+                             hf_error *err)
+{
+    hf_device_side *d = s->device;
+    int64_t n = n_pixels(s);
+    int rc;
+    if (!d->has_frame && (rc = send(s, d->rgb, rgb, 3 * n, err)) < 0)
+        return rc;
+    if (cells != s->cells && (rc = hf_cells_from_host(d->cells, s->backend, cells, err)) < 0)
+        return rc;
+    if ((rc = s->backend->ops.context->refine_run(s->backend, s->refine, d->soft, d->xy, d->cover, d->cells, d->rgb,
+                                                  &d->drawn[key], err)) < 0 ||
+        (rc = fetch(s, s->field.cover, d->cover, 4 * n, err)) < 0 ||
+        (d->xy && (rc = fetch(s, s->field.xy, d->xy, 8 * n, err)) < 0))
+        return rc;
+    rc = alone ? decide(s, err) : fetch(s, s->field.soft, d->soft, 4 * n * s->n_labels, err);
+    d->decided = alone;
+    return rc < 0 ? rc : s->backend->ops.sync(s->backend, err);
+}
