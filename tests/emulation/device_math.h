@@ -117,6 +117,16 @@ static inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned n)
 }
 
 /* Sum of four products of bytes, and c. */
+/* Sum of the absolute differences of four bytes. */
+static inline unsigned __vsadu4(unsigned a, unsigned b)
+{
+    unsigned sum = 0;
+    for (int i = 0; i < 32; i += 8) {
+        int d = (int)(a >> i & 255) - (int)(b >> i & 255);
+        sum += (unsigned)(d < 0 ? -d : d);
+    }
+    return sum;
+}
 static inline int __dp4a(int a, int b, int c)
 {
     for (int i = 0; i < 4; i++)
