@@ -250,7 +250,7 @@ static void fill_not_finite(float *v, int h, int w, int D, int is_target)
 }
 
 static const shape regular = { 5, 6, 40, 48, 5, 6, 40, 48, 12 };
-static const shape odd = { 4, 7, 29, 50, 6, 4, 39, 29, 9 };
+static const shape odd = { 5, 8, 37, 61, 7, 4, 45, 33, 9 };
 
 #define CHECK(fill)                              \
     do {                                         \
