@@ -35,6 +35,8 @@ work=${GPU_WORK:-/tmp/hfprop-gpu-$(id -u)}
 python=${PYTHON:-python3}
 begin=$(date +%s)
 whole=570 # seconds of all parts
+slower=1
+[ -z "$rehearse" ] || slower=10 whole=7200 # the emulation is no GPU
 failed=0
 mkdir -p "$out" "$work" "$build" || exit 1
 out=$(cd "$out" && pwd)
@@ -46,7 +48,7 @@ say() { echo "== $(elapsed) s: $*"; }
 
 # $1: most seconds, less where the whole has less left; $2: file for what it says; the rest: a command. 124: out of time.
 limited() {
-    limit=$1 log=$2
+    limit=$(($1 * slower)) log=$2
     shift 2
     left=$((whole - $(elapsed)))
     [ "$left" -gt "$limit" ] && left=$limit
@@ -148,7 +150,7 @@ if wanted bench || wanted eager || wanted compiled || wanted parity; then
     making=$!
 fi
 if wanted build || [ ! -e "$build/tests/hfbench" ]; then
-    GPU_STEP=compile must build $((${rehearse:+600} + 200)) "$out/build.log" sh "$0" ${rehearse:+--rehearse} build || exit 1
+    GPU_STEP=compile must build 200 "$out/build.log" sh "$0" ${rehearse:+--rehearse} build || exit 1
 fi
 [ -z "${making:-}" ] || wait "$making" || say "weights: not made, rows of Stable Diffusion are missing: $(tail -n 1 "$out/make.log")"
 
@@ -206,8 +208,8 @@ if wanted bench; then
     device_options="--device $device --precision $kind"
     size="--size ${px}x$px"
     if [ -n "$rehearse" ]; then
-        ours 60 ops $device_options --batch 1 --repeat 1 --only attention-b1-256
-        ours 120 net unet "$sd" $device_options --batch 1 --repeat 1 --size 32x32
+        ours 60 ops $device_options --batch 1 --repeat 1 --only group_norm-b1-16
+        ours 60 net unet tests/golden/sd_tiny/sd1 $device_options --batch 1 --repeat 1 --size 64x64 --name unet-b1-64x64
     else
         for n in 1 8 16; do
             ours 30 net unet "$sd" $device_options --batch $n $size

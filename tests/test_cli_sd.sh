@@ -78,4 +78,31 @@ refused 2 'layer 13, want 1..12' -m sd15-layer4 --weights "$golden/sd1" --layer 
 refused 4 'not a Stable Diffusion checkpoint' -m sd15 --weights "$golden/sd1/vae/diffusion_pytorch_model.fp16.safetensors"
 refused 4 'not an aggregation network' -m sd15 --weights "$golden/sd1" --aggregation "$golden/sd2/text_encoder/pytorch_model.bin"
 
+# Images together or one by one: the same features. Three of one size and a smaller one, two at a time; a broken one ends the
+# run after those before it are written.
+make -i "$scene" -frames:v 3 f%d.png
+make -i color=gray:s=40x56 -frames:v 1 small.png
+echo broken >broken.png
+sd="-m sd15-onestep --weights $golden/sd1"
+if "$hfprop" features f1.png f2.png f3.png small.png -o one -q $sd --batch 1 &&
+    "$hfprop" features f1.png f2.png f3.png small.png -o two -q $sd --batch 2; then
+    for f in f1 f2 f3 small; do
+        python3 - "one/$f.npy" "two/$f.npy" <<'END' && pass || fail "features of $f differ with --batch 2"
+import struct, sys
+def read(path):
+    data = open(path, 'rb').read()
+    n = struct.unpack('<H', data[8:10])[0]
+    body = data[10 + n:]
+    return struct.unpack('<%df' % (len(body) // 4), body)
+a, b = read(sys.argv[1]), read(sys.argv[2])
+assert len(a) == len(b) > 0 and max(abs(x - y) for x, y in zip(a, b)) < 1e-4
+END
+    done
+else
+    fail "features of a batch"
+fi
+"$hfprop" features f1.png broken.png f2.png -o three -q $sd --batch 4 2>refused.txt
+code=$?
+[ $code = 3 ] && grep -q broken.png refused.txt && [ -s three/f1.npy ] && pass || fail "broken image in a batch: exit $code, $(cat refused.txt)"
+
 finish

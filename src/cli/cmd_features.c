@@ -113,6 +113,7 @@ static int open_describer(hf_describer **out, const hf_options *options, int lay
 {
     hf_describe_params params;
     hf_options_describe(&params, options);
+    params.batch = options->batch;
     params.model.layer = layer ? layer : params.model.layer;
     return hf_describer_open(out, &params, err);
 }
@@ -131,44 +132,90 @@ static int count_layers(work *k, hf_error *err)
     return HF_OK;
 }
 
-static int do_image(work *k, hf_describer *describer, int i, int layer, hf_error *err)
-{
-    hf_description features = { .backend = NULL };
-    hf_image *image = NULL;
-    int rc;
+/* Images that wait until there are enough of them to be computed together. */
+typedef struct waiting {
+    hf_image *images[HF_MAX_BATCH];
+    int       numbers[HF_MAX_BATCH]; /* in k->paths */
+    int       n, width, height;      /* at which features are computed */
+} waiting;
 
-    k->stage = HF_STAGE_INPUT;
-    if ((rc = hf_image_open(&image, k->paths[i], err)) < 0)
-        goto end;
+static int write_one(work *k, hf_describer *describer, const hf_image *image, int i, hf_description *features, int layer, hf_error *err)
+{
+    int rc = HF_OK;
+    hf_report_detail(k->report, "%s: %lld x %lld cells of %lld channels", image->path, (long long)features->features.shape[1],
+                     (long long)features->features.shape[0], (long long)features->features.shape[2]);
+    k->stage = HF_STAGE_OUTPUT;
+    if (k->options->out)
+        rc = hf_features_write(image, features, describer, layer, k->options, err);
+    if (rc >= 0 && k->picture)
+        hf_features_picture_take(k->picture, i, features);
+    return rc;
+}
+
+/* Compute and write all that wait; none is left, whatever happens. */
+static int finish_waiting(work *k, hf_describer *describer, waiting *w, int layer, hf_error *err)
+{
+    hf_description features[HF_MAX_BATCH] = { { .backend = NULL } };
+    const hf_image *images[HF_MAX_BATCH];
+    int rc = HF_OK;
+
+    for (int i = 0; i < w->n; i++)
+        images[i] = w->images[i];
+    k->stage = HF_STAGE_WORK;
+    if (w->n)
+        rc = hf_describe_batch(features, describer, images, w->n, err);
+    for (int i = 0; i < w->n && rc >= 0; i++)
+        rc = write_one(k, describer, images[i], w->numbers[i], &features[i], layer, err);
+    for (int i = 0; i < w->n; i++) {
+        hf_description_free(&features[i]);
+        hf_image_free(&w->images[i]);
+    }
+    w->n = 0;
+    return rc;
+}
+
+/* One more waits; those of another size are finished before it, and all once there are enough. */
+static int add_image(work *k, hf_describer *describer, waiting *w, int i, int layer, hf_error *err)
+{
+    hf_error unread = { 0 };
+    hf_image *image = NULL;
+    int width, height, rc, opened = hf_image_open(&image, k->paths[i], &unread);
+
+    if (opened < 0) { /* what came before it is not lost */
+        rc = finish_waiting(k, describer, w, layer, err);
+        k->stage = rc < 0 ? k->stage : HF_STAGE_INPUT;
+        return rc < 0 ? rc : hf_fail(err, opened, "%s", unread.text);
+    }
+    hf_describer_work_size(describer, image->width, image->height, &width, &height);
+    if (w->n && (width != w->width || height != w->height) && (rc = finish_waiting(k, describer, w, layer, err)) < 0) {
+        hf_image_free(&image);
+        return rc;
+    }
+    w->numbers[w->n] = i;
+    w->images[w->n++] = image;
+    w->width = width, w->height = height;
     k->stage = HF_STAGE_WORK;
     if (k->picture && layer <= 1 && (rc = hf_features_picture_add_image(k->picture, i, image, err)) < 0)
-        goto end;
-    if ((rc = hf_describe(&features, describer, image, 0, err)) < 0)
-        goto end;
-    hf_report_detail(k->report, "%s: %lld x %lld cells of %lld channels", image->path, (long long)features.features.shape[1],
-                     (long long)features.features.shape[0], (long long)features.features.shape[2]);
-    k->stage = HF_STAGE_OUTPUT;
-    if (k->options->out && (rc = hf_features_write(image, &features, describer, layer, k->options, err)) < 0)
-        goto end;
-    if (k->picture)
-        hf_features_picture_take(k->picture, i, &features);
-end:
-    hf_description_free(&features);
-    hf_image_free(&image);
-    return rc;
+        return rc;
+    return w->n < hf_describer_batch(describer) ? HF_OK : finish_waiting(k, describer, w, layer, err);
 }
 
 /* All images with one model. */
 static int do_layer(work *k, int layer, hf_error *err)
 {
     hf_describer *describer = NULL;
+    waiting w = { .n = 0 };
     int rc;
 
     k->stage = HF_STAGE_USAGE;
     if ((rc = open_describer(&describer, k->options, layer, err)) < 0)
         return rc;
     for (int i = 0; i < k->n_images && rc >= 0; i++)
-        rc = do_image(k, describer, i, layer, err);
+        rc = add_image(k, describer, &w, i, layer, err);
+    if (rc >= 0)
+        rc = finish_waiting(k, describer, &w, layer, err);
+    while (w.n > 0) /* after a failure */
+        hf_image_free(&w.images[--w.n]);
     hf_describer_close(&describer);
     if (rc < 0 || !k->picture)
         return rc;

@@ -11,6 +11,8 @@
 #include "io/image_list.h"
 #include "io/npy.h"
 
+#define DEVICE_BATCH 8 /* keeps a large GPU busy; more gains little and takes memory */
+
 struct hf_describer {
     hf_describe_params p;
     hf_backend        *backend;
@@ -34,6 +36,8 @@ int hf_describer_open(hf_describer **out, const hf_describe_params *params, hf_e
     omp_set_num_threads(d->backend->n_threads);
     if (!params->folder && (rc = hf_model_open(&d->model, d->backend, &params->model, err)) < 0)
         goto end;
+    if (d->model && d->model->extract_batch)
+        hf_model_set_batch(d->model, params->batch ? params->batch : d->backend->host_memory ? 1 : DEVICE_BATCH);
     snprintf(d->name, sizeof(d->name), "%s%s", d->model ? "" : "features of ", d->model ? d->model->name : params->folder);
     *out = d;
     d = NULL;
@@ -59,6 +63,11 @@ const char *hf_describer_model_name(const hf_describer *describer) { return desc
 int hf_describer_n_layers(const hf_describer *describer)
 {
     return describer->model ? describer->model->n_layers : 0;
+}
+
+int hf_describer_batch(const hf_describer *describer)
+{
+    return describer->model && describer->model->batch > 1 ? describer->model->batch : 1;
 }
 
 int hf_describer_adapts(const hf_describer *describer)
@@ -163,31 +172,63 @@ static int new_features(hf_description *out, hf_backend *be, int h, int w, int D
     return HF_OK;
 }
 
-static int compute(hf_description *out, hf_describer *d, const hf_image *image, int adapt, hf_error *err)
+/* Picture or map i of a batch [N,..]. */
+static hf_tensor one_of(const hf_tensor *batch, int i)
+{
+    hf_tensor one = hf_tensor_view_shape(NULL, batch->dtype, batch->n_dims - 1, batch->shape + 1);
+    one.data = (char *)batch->data + (size_t)i * hf_tensor_bytes(&one);
+    return one;
+}
+
+/* Pictures at working size, the features of all, and those to their own places. */
+static int compute_into(hf_description *out, hf_describer *d, const hf_tensor *pictures, const hf_tensor *features,
+                        const hf_image *const *images, int n, int adapt, hf_error *err)
 {
     hf_backend *be = d->backend;
-    int work_width, work_height, h, w, rc;
+    hf_tensor all = *features;
+    int rc = HF_OK;
 
-    hf_describer_work_size(d, image->width, image->height, &work_width, &work_height);
-    if ((rc = prepare(d, work_width, work_height, err)) < 0)
-        return rc;
-    hf_model_grid(d->model, work_width, work_height, &h, &w);
-    if ((rc = new_features(out, be, h, w, d->model->n_channels, err)) < 0)
-        return rc;
-    hf_tensor picture = hf_tensor_view(be->ops.alloc(be, (size_t)work_width * work_height * 3), HF_U8, 3, work_height,
-                                       work_width, 3);
-    if (!picture.data)
-        return hf_fail(err, HF_ENOMEM, "features: out of memory for %dx%d pixels", work_width, work_height);
-    rc = scale_image(be, &picture, image, err);
-    if (rc >= 0 && d->model->adapt && (adapt || !d->has_adapted))
-        rc = d->model->adapt(d->model, &picture, err);
-    if (rc >= 0) {
-        d->has_adapted = 1;
-        rc = d->model->extract(d->model, &out->features, &picture, err);
+    for (int i = 0; i < n && rc >= 0; i++) {
+        hf_tensor picture = one_of(pictures, i);
+        if ((rc = scale_image(be, &picture, images[i], err)) >= 0 && i == 0 && d->model->adapt && (adapt || !d->has_adapted))
+            rc = d->model->adapt(d->model, &picture, err);
     }
-    if (rc >= 0 && (rc = be->ops.read(be, out->host, &out->features, err)) >= 0)
-        rc = be->ops.sync(be, err);
-    be->ops.free(be, picture.data);
+    if (rc < 0)
+        return rc;
+    d->has_adapted = 1;
+    rc = hf_model_extract_batch(d->model, &all, pictures, err);
+    for (int i = 0; i < n && rc >= 0; i++) {
+        hf_tensor one = one_of(&all, i);
+        if (one.data != out[i].features.data)
+            rc = be->ops.copy(be, &out[i].features, &one, err);
+        if (rc >= 0)
+            rc = be->ops.read(be, out[i].host, &one, err);
+    }
+    return rc < 0 ? rc : be->ops.sync(be, err);
+}
+
+static int compute(hf_description *out, hf_describer *d, const hf_image *const *images, int n, int adapt, hf_error *err)
+{
+    hf_backend *be = d->backend;
+    int W, H, h, w, D = d->model->n_channels, rc;
+
+    hf_describer_work_size(d, images[0]->width, images[0]->height, &W, &H);
+    if ((rc = prepare(d, W, H, err)) < 0)
+        return rc;
+    hf_model_grid(d->model, W, H, &h, &w);
+    for (int i = 0; i < n; i++)
+        if ((rc = new_features(&out[i], be, h, w, D, err)) < 0)
+            return rc;
+    hf_tensor pictures = hf_tensor_view(NULL, HF_U8, 4, n, H, W, 3), features = hf_tensor_view(NULL, HF_F32, 4, n, h, w, D);
+    pictures.data = be->ops.alloc(be, hf_tensor_bytes(&pictures));
+    features.data = n == 1 ? out[0].features.data : be->ops.alloc(be, hf_tensor_bytes(&features));
+    if (pictures.data && features.data)
+        rc = compute_into(out, d, &pictures, &features, images, n, adapt, err);
+    else
+        rc = hf_fail(err, HF_ENOMEM, "features: out of memory for %d images of %dx%d pixels", n, W, H);
+    be->ops.free(be, pictures.data);
+    if (n > 1)
+        be->ops.free(be, features.data);
     return rc;
 }
 
@@ -226,17 +267,29 @@ end:
     return rc;
 }
 
+static int describe(hf_description *out, hf_describer *d, const hf_image *const *images, int n, int adapt, hf_error *err)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = (hf_description){ .backend = d->backend };
+    int rc = d->model ? compute(out, d, images, n, adapt, err) : load(out, d, images[0], err);
+    for (int i = 0; i < n && rc < 0; i++)
+        hf_description_free(&out[i]);
+    for (int i = 0; i < n && rc >= 0; i++) {
+        const int64_t *shape = out[i].features.shape;
+        out[i].map = (hf_feature_map){ out[i].host, (int)shape[0], (int)shape[1], (int)shape[2], images[i]->width,
+                                       images[i]->height };
+    }
+    return rc;
+}
+
 int hf_describe(hf_description *out, hf_describer *describer, const hf_image *image, int adapt, hf_error *err)
 {
-    *out = (hf_description){ .backend = describer->backend };
-    int rc = describer->model ? compute(out, describer, image, adapt, err) : load(out, describer, image, err);
-    if (rc < 0) {
-        hf_description_free(out);
-        return rc;
-    }
-    const int64_t *shape = out->features.shape;
-    out->map = (hf_feature_map){ out->host, (int)shape[0], (int)shape[1], (int)shape[2], image->width, image->height };
-    return HF_OK;
+    return describe(out, describer, &image, 1, adapt, err);
+}
+
+int hf_describe_batch(hf_description *out, hf_describer *describer, const hf_image *const *images, int n, hf_error *err)
+{
+    return describe(out, describer, images, n, 0, err);
 }
 
 void hf_description_free(hf_description *description)

@@ -23,6 +23,8 @@ typedef struct hf_describe_params {
     int             n_threads;  /* 0: one a processor */
     int             size;       /* 0: as above */
     int             is_square;
+    int             batch;      /* images that hf_describe_batch takes; 0: 8 where the model takes several at once on a
+                                   device with memory of its own, else 1 */
     const char     *folder;     /* take FOLDER/STEM.npy [h,w,D] for an image STEM.* instead of a model; NULL: do not */
 } hf_describe_params;
 
@@ -68,6 +70,13 @@ void hf_image_free(hf_image **image);
  * Errors of the model; HF_ENOMEM; of files of features: HF_EIO, HF_EFORMAT (another shape, numbers that are not finite).
  */
 int  hf_describe(hf_description *out, hf_describer *describer, const hf_image *image, int adapt, hf_error *err);
+
+/* Images that hf_describe_batch takes at most, 1 or more. */
+int hf_describer_batch(const hf_describer *describer);
+
+/* hf_describe of n images whose features are computed at the same size (hf_describer_work_size), all at once. Where it
+ * fails none of `out` holds anything. Not with files of features, for which hf_describer_batch is 1. */
+int hf_describe_batch(hf_description *out, hf_describer *describer, const hf_image *const *images, int n, hf_error *err);
 void hf_description_free(hf_description *description);
 
 /* HF_EFORMAT where two descriptions have different numbers of channels: files of features may. */
