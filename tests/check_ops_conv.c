@@ -162,6 +162,8 @@ static const pool_row pool_rows[] = {
     { "max of large values, asymmetric", 1, 6, 5, 3, { HF_POOL_MAX, 2, 3, 1, 0, 1, 1, 2 }, CHECK_LARGE },
     { "mean 3x3, own cells", 1, 7, 6, 19, { HF_POOL_MEAN, 3, 3, 1, 1, 1, 1, 1 }, CHECK_NORMAL },
     { "mean 3x3, padding counts", 1, 7, 6, 19, { HF_POOL_MEAN_PADDED, 3, 3, 2, 1, 1, 1, 1 }, CHECK_NORMAL },
+    { "max of whole vectors", 2, 7, 9, 24, { HF_POOL_MAX, 3, 3, 2, 1, 1, 1, 1 }, CHECK_NORMAL },
+    { "mean of whole vectors", 2, 7, 9, 24, { HF_POOL_MEAN, 2, 3, 1, 1, 0, 1, 2 }, CHECK_NORMAL },
     { "mean of all", 2, 6, 7, 33, { HF_POOL_MEAN, 6, 7, 1, 0, 0, 0, 0 }, CHECK_OFFSET },
 };
 
