@@ -125,6 +125,18 @@ static void run_larger(void)
     be->ops.free(be, w.data);
 }
 
+static bool is_zero(const hf_tensor *t)
+{
+    size_t size = hf_tensor_bytes(t), i = 0;
+    unsigned char *bytes = malloc(size);
+    cr_assert_eq(be->ops.read(be, bytes, t, NULL), HF_OK);
+    cr_assert_eq(be->ops.sync(be, NULL), HF_OK);
+    while (i < size && bytes[i] == 0)
+        i++;
+    free(bytes);
+    return i == size;
+}
+
 Test(cuda_matrix, a_recording_is_right_after_the_workspace_grew)
 {
     float plain[PICTURE], replayed[PICTURE], zeros[PICTURE] = { 0 };
@@ -136,10 +148,14 @@ Test(cuda_matrix, a_recording_is_right_after_the_workspace_grew)
     cr_assert_eq(network_run(&n, NULL), HF_OK);
     cr_assert_eq(be->ops.record_end(be, &recording, NULL), HF_OK);
     run_larger();
+    /* Memory of the old workspace's size: the same place, had that been given back. */
+    hf_tensor witness = ARRAY(HF_U8, 1, 0, 1 << 20);
     cr_assert_eq(be->ops.write(be, &n.z, zeros, NULL), HF_OK);
     cr_assert_eq(be->ops.replay(be, recording, NULL), HF_OK);
     read_all(replayed, &n.z);
     cr_expect_eq(memcmp(plain, replayed, sizeof(plain)), 0);
+    cr_expect(is_zero(&witness), "the recording writes where the workspace was");
+    be->ops.free(be, witness.data);
     be->ops.recording_free(be, &recording);
     network_free(&n);
 }
@@ -195,7 +211,13 @@ Test(cuda_matrix, a_short_buffer_for_a_plan_is_filled_to_its_end)
     network_free(&n);
 }
 
-/* The first runs of the plans are then timed. (That residuals in place survive it, check_ops shows.) */
+static void tune(void)
+{
+    hf_backend_close(&be);
+    setenv("HFPROP_CUDA_TUNE", "3", 1);
+    cr_assert_eq(hf_backend_open(&be, "cuda", 1, NULL), HF_OK);
+}
+
 Test(cuda_matrix, timed_plans_give_the_same_numbers)
 {
     float plain[PICTURE], timed[PICTURE];
@@ -203,13 +225,30 @@ Test(cuda_matrix, timed_plans_give_the_same_numbers)
     cr_assert_eq(network_run(&n, NULL), HF_OK);
     read_all(plain, &n.z);
     network_free(&n);
-    hf_backend_close(&be);
-    setenv("HFPROP_CUDA_TUNE", "3", 1);
-    cr_assert_eq(hf_backend_open(&be, "cuda", 1, NULL), HF_OK);
+    tune();
     n = network_new();
     cr_assert_eq(network_run(&n, NULL), HF_OK);
     read_all(timed, &n.z);
     for (int i = 0; i < PICTURE; i++)
         cr_assert_float_eq(plain[i], timed[i], 1e-3f * plain[i] + 1e-3f);
+    network_free(&n);
+}
+
+/* Timing runs a plan several times: a residual that lies in out would be added as often. */
+Test(cuda_matrix, a_residual_in_place_is_added_once_by_a_plan_to_be_timed)
+{
+    const hf_linear_params params = { HF_ACT_NONE };
+    float v[PICTURE];
+    tune();
+    network n = network_new();
+    hf_tensor x = ARRAY(HF_F32, 2, 1, SIDE * SIDE, N_IN), y = ARRAY(HF_F32, 2, 1, SIDE * SIDE, N_OUT);
+    cr_assert_eq(be->ops.linear(be, &y, &x, n.w, NULL, &y, &params, NULL), HF_OK);
+    read_all(v, &y);
+    float want = N_OUT % 7; /* row 1, column 0: the residual, and row 1 of x times row 0 of the matrix */
+    for (int i = 0; i < N_IN; i++)
+        want += (float)((N_IN + i) % 7) * (float)(i % 7) * 0.125f;
+    cr_expect_float_eq(v[N_OUT], want, 1e-4f, "%g, want %g", v[N_OUT], want);
+    be->ops.free(be, x.data);
+    be->ops.free(be, y.data);
     network_free(&n);
 }
