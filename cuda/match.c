@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "cuda/first.h"
 #include "cuda/match_stay.h"
 #include "propagate/match_stay.h"
 
@@ -23,4 +24,5 @@ void hf_cuda_fill_match(hf_ops *ops)
     ops->match_dense_scratch_bytes = hf_cuda_match_dense_scratch_bytes;
     ops->match_dense = hf_cuda_match_dense;
     ops->match_stay = hf_cuda_match_stay;
+    ops->first = &hf_cuda_first_ops;
 }
