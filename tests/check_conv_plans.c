@@ -69,7 +69,7 @@ static hf_conv_shape shape_of(const row *r)
     hf_conv_shape s = r->s;
     s.stride = s.stride ? s.stride : 1;
     s.dilation = 1;
-    s.align = s.n_out % 8 ? 4 : 16;
+    s.align = HF_CUDA_ALIGN_MOST; /* as arrays from an arena are */
     s.ho = hf_conv2d_out_size(s.h, s.kernel_h, s.stride, 1, s.pad_top, s.pad_bottom);
     s.wo = hf_conv2d_out_size(s.w, s.kernel_w, s.stride, 1, s.pad_left, s.pad_right);
     return s;
