@@ -115,4 +115,5 @@ void hf_cuda_fill_matrix(hf_ops *ops)
     ops->linear = hf_cuda_linear;
     ops->conv2d = hf_cuda_conv2d;
     ops->matmul = hf_cuda_matmul;
+    ops->plan_text = hf_cuda_plan_text;
 }

@@ -106,6 +106,8 @@ static int plan_keep(hf_cuda_matrix *m, hf_cuda_plan *plan, int rc, const hf_err
         free(plan);
         return rc;
     }
+    if (rc < 0)
+        cudaGetLastError(); /* what a library tried in vain is no error of the next call */
     plan->timed = rc < 0 || m->n_tried == 1;
     snprintf(plan->why, sizeof(plan->why), "%.150s", rc < 0 ? found->text : "");
     m->plans[m->n_plans++] = plan;

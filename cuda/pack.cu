@@ -15,7 +15,7 @@ pack_kernel(TOut *out, const T *w, int64_t n_out, int64_t c, int64_t c_padded, i
     }
 }
 
-extern "C" cudaError_t hf_cuda_pack_launch(const hf_cuda_pack *p, cudaStream_t stream)
+extern "C" cudaError_t hf_cuda_pack_weights_launch(const hf_cuda_pack_weights *p, cudaStream_t stream)
 {
     int64_t n_taps = p->kernel_h * p->kernel_w;
     unsigned grid = hf_grid_of(p->n_out * n_taps * p->c_padded);

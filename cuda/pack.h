@@ -7,12 +7,12 @@
 #include "src/ops.h"
 
 /* out [n_out,kernel_h,kernel_w,c_padded] of out_type = w [n_out,c,kernel_h,kernel_w] of w_type; zeros from c on. */
-typedef struct hf_cuda_pack {
+typedef struct hf_cuda_pack_weights {
     void       *out;
     const void *w;
     hf_dtype    out_type, w_type;
     int64_t     n_out, c, c_padded, kernel_h, kernel_w;
-} hf_cuda_pack;
+} hf_cuda_pack_weights;
 
 /*
  * The windows of a convolution as rows of a matrix:
@@ -35,7 +35,7 @@ typedef struct hf_cuda_unfold {
 extern "C" {
 #endif
 
-cudaError_t hf_cuda_pack_launch(const hf_cuda_pack *p, cudaStream_t stream);
+cudaError_t hf_cuda_pack_weights_launch(const hf_cuda_pack_weights *p, cudaStream_t stream);
 cudaError_t hf_cuda_unfold_launch(const hf_cuda_unfold *u, cudaStream_t stream);
 
 #ifdef __cplusplus

@@ -36,13 +36,13 @@ int hf_cuda_packed_new(hf_backend *be, hf_packed **out, const hf_tensor *weight,
         free(p);
         return hf_fail(err, HF_ENOMEM, "weights: no GPU memory for %zu bytes; f16 arithmetic needs least", bytes);
     }
-    hf_cuda_pack pack = {
+    hf_cuda_pack_weights pack = {
         .out = p->data, .w = weight->data, .out_type = params->dtype, .w_type = weight->dtype,
         .n_out = p->head.n_out, .c = p->head.n_in, .c_padded = p->c_padded, .kernel_h = p->head.kernel_h,
         .kernel_w = p->head.kernel_w,
     };
     *out = &p->head;
-    if ((rc = HF_CUDA(hf_cuda_pack_launch(&pack, hf_cuda_of(be)->stream), err)) < 0)
+    if ((rc = HF_CUDA(hf_cuda_pack_weights_launch(&pack, hf_cuda_of(be)->stream), err)) < 0)
         hf_cuda_packed_free(be, out);
     return rc;
 }

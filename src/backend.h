@@ -53,6 +53,10 @@ typedef struct hf_ops {
     int (*sync)(hf_backend *be, hf_error *err);
     int (*memory)(hf_backend *be, hf_device_memory *memory, hf_error *err); /* NULL on the host backends */
 
+    /* A line about plan i of those that libraries of the device made for shapes so far, in the order of making: shape,
+     * algorithm, workspace. False where there is no plan i. NULL on the host backends. */
+    bool (*plan_text)(hf_backend *be, int i, char *text, size_t size);
+
     /* Recording: between begin and end operations are noted and not run; replay runs them all, in order, on the same
      * addresses, for the price of one call. Every operation has run once with these shapes before. write, read, sync and
      * alloc are not recorded: HF_EUNSUPPORTED or HF_EDEVICE, then, from them or from end, and nothing is kept. end is
