@@ -1,7 +1,7 @@
-/* model_tiny.c - a small network (net/tiny_net.h), and a linear map learned from the drawn frame (whitened.h).
+/* model_tiny.c - a small network (net/tiny_net.h); the descriptor of a cell is what it makes of it, of unit length.
  *
- * The raw descriptor of a cell is what the network makes of it, of unit length. The statistics of `classic` beside it
- * were tried and are worse than the network alone (samples/training/README.md).
+ * The network is compiled into the program (tiny_weights.h) or the user's own. Whitening on the drawn frame and the
+ * statistics of `classic` beside it were tried and score no higher (samples/training/README.md).
  */
 #include "src/model_tiny.h"
 
@@ -9,60 +9,33 @@
 
 #include "src/net/tiny_net.h"
 #include "src/tiny_weights.h"
-#include "src/whitened.h"
 
 typedef struct hf_model_tiny {
     hf_model        base; /* first: callers hold this one */
     hf_tensor_file *file;
     hf_tiny_net    *net;
-    hf_whitened    *whitened;
-    int             h, w; /* cells of the size that is prepared for */
 } hf_model_tiny;
-
-static int raw_features(void *ctx, const hf_tensor *out, const hf_tensor *rgb, hf_error *err)
-{
-    hf_model_tiny *m = ctx;
-    hf_backend *be = m->base.backend;
-    hf_tensor map = hf_tensor_view(out->data, HF_F32, 3, m->h, m->w, m->base.n_channels);
-    hf_l2_normalize_params unit = { 0 };
-    int rc = hf_tiny_net_run(m->net, &map, rgb, err);
-    return rc < 0 ? rc : be->ops.l2_normalize(be, out, out, &unit, err);
-}
 
 static int prepare(hf_model *model, int width, int height, hf_error *err)
 {
-    hf_model_tiny *m = (hf_model_tiny *)model;
-    int rc = hf_tiny_net_prepare(m->net, width, height, err);
-    if (rc < 0)
-        return rc;
-    hf_model_grid(model, width, height, &m->h, &m->w);
-    return hf_whitened_prepare(&m->whitened, model->backend, width, height, m->h * m->w, model->n_channels,
-                               model->n_channels, raw_features, m, err);
+    return hf_tiny_net_prepare(((hf_model_tiny *)model)->net, width, height, err);
 }
 
 static int64_t bytes(const hf_model *model, int width, int height)
 {
-    const hf_model_tiny *m = (const hf_model_tiny *)model;
-    int h, w;
-    hf_model_grid(model, width, height, &h, &w);
-    return hf_tiny_net_bytes(m->net, width, height) +
-           hf_whitened_bytes(width, height, h * w, model->n_channels, model->n_channels);
-}
-
-static int adapt(hf_model *model, const hf_tensor *rgb, hf_error *err)
-{
-    return hf_whitened_adapt(((hf_model_tiny *)model)->whitened, rgb, err);
+    return hf_tiny_net_bytes(((const hf_model_tiny *)model)->net, width, height);
 }
 
 static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, hf_error *err)
 {
-    return hf_whitened_extract(((hf_model_tiny *)model)->whitened, features, rgb, err);
+    hf_l2_normalize_params unit = { 0 };
+    int rc = hf_tiny_net_run(((hf_model_tiny *)model)->net, features, rgb, err);
+    return rc < 0 ? rc : model->backend->ops.l2_normalize(model->backend, features, features, &unit, err);
 }
 
 static void close_model(hf_model *model)
 {
     hf_model_tiny *m = (hf_model_tiny *)model;
-    hf_whitened_free(&m->whitened);
     hf_tiny_net_close(&m->net);
     hf_tensor_file_close(&m->file);
     free(m);
@@ -97,7 +70,6 @@ int hf_model_tiny_open(hf_model **out, hf_backend *be, const hf_model_params *pa
         .backend = be,
         .stride_px = HF_TINY_STRIDE,
         .prepare = prepare,
-        .adapt = adapt,
         .extract = extract,
         .bytes = bytes,
         .close = close_model,
