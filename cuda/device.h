@@ -13,6 +13,17 @@
 
 typedef struct hf_cuda_matrix hf_cuda_matrix; /* library handles, plans, workspace: cuda/matrix.h */
 
+typedef struct hf_cuda_scratch_block hf_cuda_scratch_block;
+
+typedef struct hf_cuda_axis hf_cuda_axis; /* weights of resizing one axis: resize.c */
+
+/* Memory of an operation, kept between calls: cuda/scratch.h. */
+typedef struct hf_cuda_scratch {
+    void                  *data;
+    size_t                 bytes;
+    hf_cuda_scratch_block *blocks; /* every part that was ever given out, the newest first */
+} hf_cuda_scratch;
+
 typedef struct hf_cuda {
     int             device;
     int             arch;      /* 10 * major + minor of the compute capability: 75, 80, 90 */
@@ -20,8 +31,10 @@ typedef struct hf_cuda {
     size_t          shared_bytes; /* most shared memory that a block may ask for */
     cudaStream_t    stream;    /* everything runs here, in order */
     hf_cuda_matrix *matrix;    /* made by the first operation that needs it */
+    hf_cuda_scratch norm_pieces, norm_counts; /* group_norm's moments of parts of a picture: norm.c */
+    hf_cuda_axis   *axes;      /* made by the first resize of a size */
     bool            is_recording; /* between record_begin and record_end */
-    size_t          n_bytes, peak_bytes; /* of hf_ops.alloc, now and ever */
+    size_t          n_bytes, peak_bytes; /* of hf_ops.alloc and scratch, now and ever */
 } hf_cuda;
 
 static inline hf_cuda *hf_cuda_of(hf_backend *be) { return (hf_cuda *)be->ctx; }
@@ -34,7 +47,6 @@ int hf_cuda_check(cudaError_t status, const char *call, const char *file, int li
 int hf_cuda_not_recording(const hf_cuda *cuda, const char *entry, hf_error *err);
 
 /* Parts of the table, each in a file of its own. */
-void hf_cuda_fill_rest(hf_ops *ops);      /* unfilled.c: every entry, before the others: HF_EUNSUPPORTED */
 void hf_cuda_fill_memory(hf_ops *ops);    /* memory.c: alloc, free, write, read, copy, sync, memory */
 void hf_cuda_fill_graph(hf_ops *ops);     /* graph.c: record_begin, record_end, replay, recording_free */
 void hf_cuda_fill_pointwise(hf_ops *ops); /* pointwise.c: activate, add, mul, copy_channels, permute, cast, gather_rows */
@@ -42,10 +54,12 @@ void hf_cuda_fill_norm(hf_ops *ops);      /* norm.c: group_norm, layer_norm, sof
 void hf_cuda_fill_resize(hf_ops *ops);    /* resize.c: resize, rgb_to_image, pool */
 void hf_cuda_fill_matrix(hf_ops *ops);    /* matrix.c: packed_new, packed_free, linear, conv2d, matmul */
 void hf_cuda_fill_attention(hf_ops *ops); /* attention.c */
-void hf_cuda_fill_match(hf_ops *ops);     /* match.c: match_dense, match_stay, match_context */
+void hf_cuda_fill_match(hf_ops *ops);     /* match.c: match_dense, match_stay */
+void hf_cuda_fill_context(hf_ops *ops);   /* context.c: match_context and the table of propagate/context_ops.h */
 void hf_cuda_fill_splat(hf_ops *ops);     /* splat.c */
 
 /* Frees be->matrix; NULL is allowed. */
 void hf_cuda_matrix_free(hf_cuda_matrix **matrix);
+void hf_cuda_axes_free(hf_cuda *cuda);
 
 #endif

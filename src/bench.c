@@ -11,6 +11,11 @@ static const struct {
 } benches[] = {
     { "match", "[--case NAME] [--repeat N] [--threads N] [A.ppm B.ppm]",
       "exact dense matching against OpenBLAS GEMM + argmax", hf_bench_match },
+    { "net", "unet|vae|vit|model PATH [--device D] [--precision P] [--batch N] [--size WxH] [--repeat N] [--threads N] "
+             "[--name ROW] [--aggregation FILE]",
+      "networks with weights of yours", hf_bench_net },
+    { "ops", "[--device D] [--precision P] [--batch N] [--only WORD] [--repeat N] [--threads N]",
+      "attention, norms, convolutions, matching at their usual shapes", hf_bench_ops },
 };
 #define N_BENCHES (sizeof(benches) / sizeof(benches[0]))
 

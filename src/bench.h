@@ -13,6 +13,10 @@ int hf_bench_main(int argc, char **argv);
 /* match: exact dense matching against GEMM + argmax; see bench_match.c for its arguments. */
 int hf_bench_match(int argc, char **argv);
 
+/* net: U-Net, VAE, vision transformer, or a whole model; see bench_net.c. ops: single operations; see bench_ops.c. */
+int hf_bench_net(int argc, char **argv);
+int hf_bench_ops(int argc, char **argv);
+
 /* Seconds of a clock that only runs forward. For one thread it is the processor time of the process,
  * which other work on the machine disturbs less. */
 double hf_bench_seconds(int n_threads);

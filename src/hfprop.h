@@ -24,7 +24,7 @@
 #define HF_MAX_LABELS 256 /* ids 0..255 */
 
 typedef enum hf_match_mode {
-    HF_MATCH_AUTO,    /* what scores higher for the model: context for classic */
+    HF_MATCH_AUTO,    /* what scores higher for the model: context for tiny and classic */
     HF_MATCH_FIRST,   /* every frame against the drawn frame only, exact at full resolution */
     HF_MATCH_CONTEXT, /* drawn frame + recent frames, k votes in a window */
     HF_MATCH_GIVEN    /* nothing is matched: a field of displacements comes with every frame, see hf_followed */
@@ -37,7 +37,7 @@ typedef enum hf_flow_way {
 } hf_flow_way;
 
 typedef enum hf_precision {
-    HF_PRECISION_AUTO, /* what the device does fastest without losing digits: f32 on a processor */
+    HF_PRECISION_AUTO, /* what the device does fastest without losing digits that matter: f32 on a processor, f16 on a GPU */
     HF_PRECISION_F32,
     HF_PRECISION_BF16,
     HF_PRECISION_F16
@@ -71,7 +71,7 @@ typedef enum hf_picture_fit {
 /* Which features, from which weights. Strings are borrowed until the model is open.
  * What does not apply to the model named is refused if it is set. */
 typedef struct hf_model_params {
-    const char  *name;    /* NULL: "classic"; hf_model_list names them */
+    const char  *name;    /* NULL: "tiny"; `hfprop models` names them */
     const char  *weights; /* file or folder of the weights; NULL: none, or the places that the model searches */
     hf_precision precision;
     int          layer;   /* one raw layer instead of what the model makes of its layers, from 1; 0: as the model says */
@@ -103,7 +103,7 @@ typedef struct hf_model_params {
 typedef struct hf_session_params {
     int             width, height; /* of every picture of the session */
     hf_model_params model;
-    const char   *device;        /* NULL or "auto", "cpu", "ref" */
+    const char   *device;        /* NULL or "auto": a GPU where there is one; "cuda", "cuda:N", "cpu", "ref" */
     int           n_threads;     /* 0: one a processor */
     int           size;          /* shorter side that features are computed at; 0: 480. The frame is
                                     averaged down by the whole factor that comes nearest; a small one is doubled */
@@ -158,6 +158,16 @@ void hf_session_close(hf_session **session);
 
 /* The parameters in use, every default filled in (the mode too); for logs. */
 void hf_session_settings(const hf_session *session, hf_session_params *settings);
+
+/* Where a session computes. Texts live as long as it does. */
+typedef struct hf_device_info {
+    const char *name;       /* "cpu", "ref", "cuda" */
+    const char *about;      /* a GPU in words; empty on the host */
+    const char *note;       /* after "auto": why a GPU that is here is not used; else empty */
+    int64_t     bytes_peak; /* of GPU memory that the session has used at most; 0 on the host */
+    int64_t     bytes_free, bytes_total; /* of the GPU, now */
+} hf_device_info;
+void hf_session_device(const hf_session *session, hf_device_info *info);
 
 /* Bytes the session holds, or would hold with this many objects; for --dry-run. */
 int64_t hf_session_bytes(const hf_session_params *params, int n_ids, int n_keys, int has_edit);

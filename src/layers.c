@@ -28,6 +28,8 @@ int hf_layers_new(hf_layers **out, hf_backend *be, const hf_weights *weights, hf
     return HF_OK;
 }
 
+hf_dtype hf_layers_stream_type(const hf_backend *be, hf_dtype dtype) { return be->host_memory ? HF_F32 : dtype; }
+
 void hf_layers_free(hf_layers **layers)
 {
     hf_layers *l;

@@ -35,6 +35,10 @@ typedef struct hf_norm { /* of group_norm and layer_norm */
 
 /* weights is borrowed until the last load. dtype: arithmetic of linear and conv (hf_pack_params.dtype). */
 int  hf_layers_new(hf_layers **out, hf_backend *be, const hf_weights *weights, hf_dtype dtype, hf_error *err);
+/* Type of a network's activations for matrices of type dtype. On the host sums and norms are fast in f32 and linear and
+ * conv2d round as they read; elsewhere whatever is read once more is worth half the bytes. */
+hf_dtype hf_layers_stream_type(const hf_backend *be, hf_dtype dtype);
+
 void hf_layers_free(hf_layers **layers);
 
 /* HF_OK, or the first failure of the loads so far (HF_EMODEL, HF_ENOMEM, HF_EDEVICE, HF_EUNSUPPORTED: a dtype without

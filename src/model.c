@@ -16,8 +16,8 @@ static const struct {
     hf_model_info info;
     int (*open)(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err);
 } models[] = {
+    { { "tiny", "a small network, compiled in; the default" }, hf_model_tiny_open },
     { { "classic", "multi-scale colour and gradient statistics, no weights" }, hf_model_classic_open },
-    { { "tiny", "a small network of your own training beside classic's statistics" }, hf_model_tiny_open },
     { { "dino-vits8", "DINO, ViT-S/8" }, hf_model_dino_open },
     { { "dino-vits16", "DINO, ViT-S/16" }, hf_model_dino_open },
     { { "dino-vitb8", "DINO, ViT-B/8" }, hf_model_dino_open },
@@ -63,7 +63,7 @@ static int open_path(hf_model **out, hf_backend *be, const char *path, const hf_
 
 int hf_model_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err)
 {
-    const char *name = params->name ? params->name : models[0].info.name;
+    const char *name = params->name ? params->name : HF_MODEL_DEFAULT;
     const hf_preset *preset = hf_preset_find(name);
     *out = NULL;
     for (size_t i = 0; i < N_MODELS; i++)
@@ -82,10 +82,10 @@ int hf_model_open(hf_model **out, hf_backend *be, const hf_model_params *params,
 
 int hf_model_arithmetic(hf_dtype *out, const hf_backend *be, hf_precision precision, hf_error *err)
 {
-    static const hf_dtype dtypes[] = { [HF_PRECISION_AUTO] = HF_F32, [HF_PRECISION_F32] = HF_F32,
-                                       [HF_PRECISION_BF16] = HF_BF16, [HF_PRECISION_F16] = HF_F16 };
-    (void)be, (void)err;
-    *out = dtypes[precision];
+    static const hf_dtype dtypes[] = { [HF_PRECISION_F32] = HF_F32, [HF_PRECISION_BF16] = HF_BF16,
+                                       [HF_PRECISION_F16] = HF_F16 };
+    (void)err;
+    *out = precision == HF_PRECISION_AUTO ? (be->host_memory ? HF_F32 : HF_F16) : dtypes[precision];
     return HF_OK;
 }
 

@@ -5,6 +5,9 @@
 #include "src/backend.h"
 #include "src/hfprop.h"
 
+/* Of those that come with the program, the one that scores highest (tests/bench/README.md). */
+#define HF_MODEL_DEFAULT "tiny"
+
 typedef struct hf_model hf_model;
 
 /* What every model fills in. A model is one struct hf_model_<name> whose first

@@ -163,7 +163,7 @@ static int put_beside(void *ctx, int saved, int branch, const hf_tensor *map, hf
     hf_tensor large = *map;
 
     (void)saved, (void)branch, (void)err; /* p->err is err */
-    if (map->shape[1] != sum->shape[1] || map->shape[2] != sum->shape[2]) {
+    if (map->shape[1] != sum->shape[1] || map->shape[2] != sum->shape[2] || map->dtype != HF_F32) {
         large = hf_pass_take(p, HF_F32, 4, sum->shape[0], sum->shape[1], sum->shape[2], map->shape[3]);
         hf_pass_resize(p, &large, map, HF_RESIZE_BILINEAR);
     }

@@ -46,16 +46,16 @@ cp a.png other/a.png
 head -c 60 a.png >cut.png
 printf 'nothing\n' >text.txt
 
-# classic: 64 x 48 grows twofold to 128 x 96, cells of 8 pixels, 64 channels
+# tiny: 64 x 48 grows twofold to 128 x 96, cells of 8 pixels, 64 channels
 good features a.png b.jpg -o out --pca p.png
 has out/a.npy "'shape': (12, 16, 64), }"
-has out/b.json '"model": "classic"'
+has out/b.json '"model": "tiny"'
 has out/b.json '"image_size": ['
 has stderr.txt '2 files in out'
 size_is p.png 686x516
 good features folder -o out --format safetensors
 has out/002.safetensors '"shape":[12,16,64]'
-has out/002.safetensors '"model":"classic"'
+has out/002.safetensors '"model":"tiny"'
 
 # A network: patches of 4 pixels; every layer by itself; facets, bins and strides change what is written
 good features a.png -o out --size 48 $tiny
@@ -86,7 +86,7 @@ bad 2 'no images' features -o out
 bad 2 'nothing to write, want -o DIR, --pca OUT.png or both' features a.png
 bad 2 'want a name that ends in .png' features a.png --pca p.jpg
 bad 2 'two images are called a' features a.png other/a.png -o out
-bad 2 'model classic has no setting "layer"' features a.png -o out --per-layer
+bad 2 'model tiny has no setting "layer"' features a.png -o out --per-layer
 bad 2 '--per-layer takes every layer by itself' features a.png -o out --per-layer --layer 1 $tiny
 bad 3 'cut.png' features cut.png -o out
 bad 3 'none.png' features none.png -o out

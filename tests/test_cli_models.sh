@@ -30,9 +30,9 @@ fresh() {
 unet=m/unet/diffusion_pytorch_model.fp16.safetensors
 
 # List.
-says 0 'ready    classic' models
+says 0 'ready    tiny' models
 says 0 'ready    classic' models list
-says 0 'no files tiny' models list
+says 0 'compiled in; the default' models list
 says 0 '"name":"classic"' models list --json
 says 0 "\"cache\":\"$dir/hub\"" models list --json
 

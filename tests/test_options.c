@@ -50,7 +50,7 @@ Test(options, the_usual_call_is_read)
 Test(options, defaults_come_from_the_table)
 {
     cr_assert_eq(parse("v.mp4 --mask a.png"), HF_OK);
-    cr_assert_str_eq(opt.model, "classic");
+    cr_assert_str_eq(opt.model, "tiny");
     cr_assert_eq(opt.to, -1);
     cr_assert_eq(opt.opacity, 0.5);
     cr_assert_eq(opt.deinterlace, 1);
@@ -272,7 +272,7 @@ Test(options, the_help_shows_what_is_set_now)
     hf_options_print_help(f, &opt, 200);
     fclose(f);
     cr_assert(strstr(help, "[300]"));
-    cr_assert(strstr(help, "[classic]"));
+    cr_assert(strstr(help, "[tiny]"));
     free(help);
 }
 

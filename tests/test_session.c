@@ -1,4 +1,4 @@
-/* test_session.c - the public API, in both modes, with the model `classic`. */
+/* test_session.c - the public API, in both modes, with the model `classic`: no new weights change what it finds. */
 #include <criterion/criterion.h>
 #include <malloc.h>
 #include <math.h>
@@ -67,8 +67,7 @@ static hf_session *open_session(hf_match_mode mode)
 {
     hf_session *s;
     hf_error err = { 0 };
-    hf_session_params p = HF_SESSION_DEFAULTS;
-    p.width = W, p.height = H, p.n_threads = 1, p.match = mode;
+    hf_session_params p = { .match = mode, .model.name = "classic", .width = W, .height = H, .n_threads = 1 };
     cr_assert_eq(hf_session_open(&s, &p, &err), HF_OK, "%s", err.text);
     return s;
 }
@@ -397,7 +396,8 @@ Test(session, the_memory_foretold_is_the_memory_taken)
         paint_edit(edit, 40, 30, 48, 40);
         int64_t foretold = hf_session_bytes(&p, 2, 1, 1);
         struct mallinfo2 before = mallinfo2();
-        hf_session *s = open_session(modes[m]);
+        hf_session *s = NULL;
+        must(hf_session_open(&s, &p, &err), &err);
         must(hf_session_add_key(s, &(hf_key){ 0, rgb, ids, edit }, &err), &err);
         must(hf_session_follow(s, 0, &err), &err);
         must(hf_session_step(s, &r, rgb, &err), &err);
@@ -410,6 +410,19 @@ Test(session, the_memory_foretold_is_the_memory_taken)
     }
 }
 
+Test(session, the_model_is_the_compiled_in_network_where_none_is_named)
+{
+    hf_session_params p = HF_SESSION_DEFAULTS, used;
+    hf_error err = { 0 };
+    hf_session *s;
+    p.width = W, p.height = H, p.n_threads = 1;
+    must(hf_session_open(&s, &p, &err), &err);
+    hf_session_settings(s, &used);
+    cr_assert_str_eq(used.model.name, "tiny");
+    cr_assert_eq(used.match, HF_MATCH_CONTEXT);
+    hf_session_close(&s);
+}
+
 Test(session, pictures_larger_than_the_working_size_come_back_exactly_too)
 {
     for (int m = 0; m < 2; m++) {
@@ -417,7 +430,7 @@ Test(session, pictures_larger_than_the_working_size_come_back_exactly_too)
         hf_error err = { 0 };
         hf_result r;
         hf_session *s;
-        p.width = W, p.height = H, p.n_threads = 1, p.match = modes[m], p.size = 58;
+        p.width = W, p.height = H, p.n_threads = 1, p.match = modes[m], p.size = 58, p.model.name = "classic";
         must(hf_session_open(&s, &p, &err), &err);
         hf_session_settings(s, &used);
         cr_assert_eq(used.size, 58);

@@ -97,7 +97,7 @@ static int open_model(hf_model **m, hf_backend *be, const char *file, hf_error *
 
 Test(tiny_net, the_model_finds_the_drawn_frame_in_itself)
 {
-    enum { H = 96, W = 120, D = 64 };
+    enum { H = 96, W = 120, D = 12 };
     hf_error err = { 0 };
     hf_backend *be = NULL;
     hf_model *m = NULL;
@@ -116,7 +116,6 @@ Test(tiny_net, the_model_finds_the_drawn_frame_in_itself)
     float *a = calloc((size_t)h * w * D, sizeof(float));
     hf_tensor features = hf_tensor_view(a, HF_F32, 3, h, w, m->n_channels);
     cr_assert_eq(m->n_channels, D);
-    cr_assert_eq(m->adapt(m, &picture, &err), HF_OK, "%s", err.text);
     cr_assert_eq(m->extract(m, &features, &picture, &err), HF_OK);
     for (int i = 0; i < h * w; i++) {
         int best = 0;

@@ -49,14 +49,6 @@ static json_t *dino_needs(const hf_dino_row *row)
     return needs;
 }
 
-/* The network of tiny is trained by its user, until one comes with the program. */
-static json_t *tiny_needs(void)
-{
-    json_t *needs = json_array();
-    json_array_append_new(needs, need_json("a network that samples/training made", "your own", "samples/training/README.md, then --weights FILE", NULL));
-    return needs;
-}
-
 static int all_here(const json_t *needs)
 {
     size_t i;
@@ -71,8 +63,7 @@ static void add_model(json_t *models, const char *name, const char *what)
 {
     const hf_preset *preset = hf_preset_find(name);
     const hf_dino_row *dino = hf_dino_find(name);
-    json_t *needs = preset ? preset_needs(preset) : dino ? dino_needs(dino)
-                    : strcmp(name, "tiny") == 0 ? tiny_needs() : json_array();
+    json_t *needs = preset ? preset_needs(preset) : dino ? dino_needs(dino) : json_array();
     json_array_append_new(models, json_pack("{s:s, s:s, s:b, s:o}", "name", name, "what", what, "ready",
                                             all_here(needs), "needs", needs));
 }

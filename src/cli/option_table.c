@@ -4,6 +4,7 @@
  * what is drawn, how it is matched, what goes out, how the run is told.
  */
 #include "src/cli/options.h"
+#include "src/model.h"
 
 #define FIELD(name) offsetof(hf_options, name)
 #define ONE HF_VERB_RUN /* has its own value in every run of a list */
@@ -43,7 +44,7 @@ const hf_verb_row hf_verb_table[] = {
       1, 1, "no DAVIS tree, want hfprop davis ROOT -o RESULTS" },
     { HF_VERB_BATCH, "batch", "LIST|FOLDER -o RESULTS [options]", "many videos: a list of runs, or a folder of videos with masks", 0,
       1, 1, "no list, want hfprop batch LIST -o RESULTS; LIST is a file, a folder or - for a pipe" },
-    { HF_VERB_BENCH, "bench", "[match] [options]", "time the parts on this machine", 1, 0, 0, NULL },
+    { HF_VERB_BENCH, "bench", "[match | net | ops] [options]", "time the parts on this machine", 1, 0, 0, NULL },
     { 0 },
 };
 
@@ -88,13 +89,13 @@ const hf_option_row hf_option_table[] = {
       .help = "colour difference that counts as paint in a whole painted frame" },
 
     { .group = "Model", .name = "model", .letter = 'm', .arg = "NAME", .kind = HF_OPT_TEXT,
-      .verbs = ANY_MODEL, .field = FIELD(model), .initial = "classic",
+      .verbs = ANY_MODEL, .field = FIELD(model), .initial = HF_MODEL_DEFAULT,
       .help = "what computes the features: a name of `hfprop models`, or a path of Stable Diffusion weights" },
     { .group = "Model", .name = "weights", .arg = "PATH", .kind = HF_OPT_TEXT, .verbs = ANY_MODEL | MODELS,
       .field = FIELD(weights), .help = "file or folder of the model's weights, for models that have them" },
     { .group = "Model", .name = "precision", .arg = "TYPE", .kind = HF_OPT_CHOICE, .verbs = ANY_MODEL,
       .field = FIELD(precision), .initial = "auto", .choices = "auto|f32|bf16|f16",
-      .help = "arithmetic of a network's weights; auto: f32 on a processor" },
+      .help = "arithmetic of a network's weights; auto: f32 on a processor, f16 on a GPU" },
     { .group = "Model", .name = "layer", .arg = "N", .kind = HF_OPT_INT, .verbs = ANY_MODEL, .field = FIELD(layer),
       .initial = "0", .min = 1, .max = 99, .word = "auto",
       .help = "one raw layer of the network, from 1, instead of what the model makes of all" },
@@ -162,7 +163,7 @@ const hf_option_row hf_option_table[] = {
     { .group = "Matching", .name = "match", .arg = "HOW", .kind = HF_OPT_CHOICE, .verbs = RUN,
       .field = FIELD(match), .initial = "auto", .choices = "auto|first|context",
       .help = "compare with the drawn frame only, or with recent frames too; auto: what scores "
-              "higher for the model (context for classic)" },
+              "higher for the model (context for tiny and classic)" },
     { .group = "Matching", .name = "flow", .arg = "DIR", .kind = HF_OPT_TEXT, .verbs = ONE, .field = FIELD(flow),
       .help = "take matches from DIR/FRAME.flo or .npy (FRAME: the image's stem, or its number as 00012) instead of "
               "finding them; with several key frames, from DIR/N/FRAME for key frame N" },
@@ -251,7 +252,8 @@ const hf_option_row hf_option_table[] = {
 
     { .group = "Performance", .name = "device", .arg = "NAME", .kind = HF_OPT_TEXT, .role = MANNER,
       .verbs = ANY_MODEL, .field = FIELD(device), .initial = "auto",
-      .help = "where to compute: auto, cpu, or ref (plain C, slow)" },
+      .help = "where to compute: cuda or cuda:N (an NVIDIA GPU), cpu, or ref (plain C, slow); auto: cuda where a GPU "
+              "can be used, else cpu" },
     { .group = "Performance", .name = "threads", .letter = 't', .arg = "N", .kind = HF_OPT_INT,
       .role = MANNER, .verbs = ANY_MODEL | EVAL, .field = FIELD(n_threads), .initial = "0", .min = 1,
       .max = 1024, .word = "auto",

@@ -76,8 +76,10 @@ int hf_unet_open(hf_unet **out, hf_backend *be, const hf_weights *weights, const
     if (!net)
         return hf_fail(err, HF_ENOMEM, "unet: out of memory");
     net->be = be;
-    if ((rc = hf_unet_lay_out(net, config, err)) < 0 ||
-        (rc = hf_layers_new(&net->layers, be, weights, arithmetic, err)) < 0)
+    if ((rc = hf_unet_lay_out(net, config, err)) < 0)
+        goto end;
+    net->stream_type = hf_layers_stream_type(be, arithmetic);
+    if ((rc = hf_layers_new(&net->layers, be, weights, arithmetic, err)) < 0)
         goto end;
     load(net);
     if ((rc = hf_layers_status(net->layers, err)) < 0)
@@ -108,6 +110,7 @@ int64_t hf_unet_weight_bytes(const hf_unet *net) { return hf_layers_bytes(net->l
 /* What a walk that makes constants knows. */
 typedef struct making {
     hf_pass         pass;
+    hf_dtype        type;  /* of a prompt's keys and values */
     hf_tensor       input; /* the embedding of the text, or of the times */
     hf_unet_prompt *prompt;
     hf_unet_times  *times;
@@ -119,8 +122,8 @@ static void make_keys(void *ctx, hf_unet_transformer *t)
     int64_t L = m->input.shape[1];
     hf_tensor *k = &m->prompt->k[t->index], *v = &m->prompt->v[t->index];
 
-    *k = hf_pass_take(&m->pass, HF_F32, 3, 1, L, t->channels);
-    *v = hf_pass_take(&m->pass, HF_F32, 3, 1, L, t->channels);
+    *k = hf_pass_take(&m->pass, m->type, 3, 1, L, t->channels);
+    *v = hf_pass_take(&m->pass, m->type, 3, 1, L, t->channels);
     hf_pass_linear(&m->pass, k, &m->input, &t->cross_k, NULL, HF_ACT_NONE);
     hf_pass_linear(&m->pass, v, &m->input, &t->cross_v, NULL, HF_ACT_NONE);
 }
@@ -140,7 +143,7 @@ int hf_unet_prompt_new(hf_unet_prompt **out, hf_unet *net, const hf_tensor *embe
     }
     if ((rc = hf_arena_new(&p->memory, net->be, "prompt", err)) < 0)
         goto end;
-    making m = { .pass = { .be = net->be, .arena = p->memory, .err = err }, .prompt = p };
+    making m = { .pass = { .be = net->be, .arena = p->memory, .err = err }, .type = net->stream_type, .prompt = p };
     m.input = hf_tensor_view(embedding->data, embedding->dtype, 3, 1, embedding->shape[0], embedding->shape[1]);
     hf_unet_walk(net, NULL, make_keys, &m);
     if ((rc = hf_arena_seal(p->memory, 0, err)) < 0)

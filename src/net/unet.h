@@ -42,7 +42,7 @@ typedef struct hf_unet        hf_unet;
 typedef struct hf_unet_prompt hf_unet_prompt; /* constants of one text embedding */
 typedef struct hf_unet_times  hf_unet_times;  /* constants of a list of time steps */
 
-/* arithmetic: of matrices and convolutions (hf_pack_params.dtype); activations are f32. weights are not needed after return.
+/* arithmetic: of matrices and convolutions (hf_pack_params.dtype); activations: hf_layers_stream_type. weights are not needed after return.
  * HF_EMODEL: an array is missing or has another shape; HF_EARG: a configuration that cannot be. */
 int  hf_unet_open(hf_unet **out, hf_backend *be, const hf_weights *weights, const hf_unet_config *config,
                   hf_dtype arithmetic, hf_error *err);
@@ -77,7 +77,7 @@ int64_t hf_unet_scratch_bytes(hf_unet *net, int N, int h, int w); /* what prepar
 typedef struct hf_unet_taps {
     unsigned branches; /* bit i: decoder ResNet i, the branch after conv2, before the residual is added */
     unsigned blocks;   /* bit i: output of up block i, behind its upsampler */
-    int (*take_branch)(void *ctx, int branch, const hf_tensor *map, hf_error *err); /* map [N,.,.,C] */
+    int (*take_branch)(void *ctx, int branch, const hf_tensor *map, hf_error *err); /* map [N,.,.,C], of the activations' type */
     int (*take_block)(void *ctx, int block, const hf_tensor *map, hf_error *err);
     void *ctx;
 } hf_unet_taps;

@@ -44,6 +44,7 @@ struct hf_unet {
     hf_backend    *be;
     hf_unet_config config;
     hf_layers     *layers;
+    hf_dtype       stream_type; /* of activations */
     hf_arena      *scratch;
     int            N, h, w; /* of the scratch */
     hf_linear      time1, time2;

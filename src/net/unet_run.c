@@ -65,7 +65,7 @@ static void go_down(walk *p, const hf_unet_block *b)
         push(p);
     }
     if (b->has_sampler) {
-        hf_tensor half = hf_pass_take(&p->ops, HF_F32, 4, p->x.shape[0], p->x.shape[1] / 2, p->x.shape[2] / 2, p->x.shape[3]);
+        hf_tensor half = hf_pass_take(&p->ops, p->x.dtype, 4, p->x.shape[0], p->x.shape[1] / 2, p->x.shape[2] / 2, p->x.shape[3]);
         hf_pass_conv(&p->ops, &half, &p->x, &b->sampler, NULL, HF_ACT_NONE);
         p->x = half;
         push(p);
@@ -115,7 +115,7 @@ static void run_decoder_resnet(walk *p, const hf_unet_resnet *n, const hf_tensor
 
 static void double_size(walk *p, const hf_conv *conv)
 {
-    hf_tensor out = hf_pass_take(&p->ops, HF_F32, 4, p->x.shape[0], 2 * p->x.shape[1], 2 * p->x.shape[2], p->x.shape[3]);
+    hf_tensor out = hf_pass_take(&p->ops, p->x.dtype, 4, p->x.shape[0], 2 * p->x.shape[1], 2 * p->x.shape[2], p->x.shape[3]);
     size_t mark = hf_arena_mark(p->ops.arena);
     hf_tensor larger = hf_pass_take_like(&p->ops, &out, p->x.shape[3]);
 
@@ -155,7 +155,8 @@ static void forward(walk *p, const hf_tensor *noise, const hf_tensor *latent)
     const hf_unet *net = p->net;
     const hf_unet_config *c = &net->config;
 
-    p->x = hf_pass_take_like(&p->ops, latent, c->channels[0]);
+    p->x = hf_pass_take(&p->ops, net->stream_type, 4, latent->shape[0], latent->shape[1], latent->shape[2],
+                        c->channels[0]);
     hf_pass_conv(&p->ops, &p->x, latent, &net->conv_in, NULL, HF_ACT_NONE);
     push(p);
     for (int i = 0; i < c->n_levels; i++)

@@ -164,9 +164,8 @@ int hf_vae_open(hf_vae **out, hf_backend *be, const hf_weights *weights, const h
     if (!(vae = calloc(1, sizeof(*vae))))
         return hf_fail(err, HF_ENOMEM, "vae: out of memory");
     vae->be = be, vae->config = *config;
-    /* On the host, sums and norms are fast in f32, and a convolution of another type reads that type best. */
-    vae->stream_type = be->host_memory ? HF_F32 : dtype;
-    vae->operand_type = dtype;
+    vae->stream_type = hf_layers_stream_type(be, dtype);
+    vae->operand_type = dtype; /* on the host too: what norms write is read by nothing else */
     if ((rc = hf_layers_new(&vae->layers, be, weights, dtype, err)) < 0 || (rc = load(vae, err)) < 0)
         goto end;
     *out = vae;

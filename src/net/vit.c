@@ -32,6 +32,7 @@ struct hf_vit {
     int       W, H, h, w;
     int64_t   L;
     hf_tensor head, place;                /* [1+R,C] class token and registers, [1,h,w,C] positions */
+    hf_dtype  operand_type; /* of what matrices read and write; x is a sum over all layers and stays f32 */
     hf_tensor x, normed, query, key, value; /* [1,L,C] */
     hf_tensor hidden, gate;               /* [1,L,hidden]; in the memory of query, key and value */
 };
@@ -163,6 +164,7 @@ int hf_vit_new(hf_vit **out, hf_backend *be, const hf_weights *weights, const hf
         rc = hf_fail(err, HF_ENOMEM, "vision transformer: out of memory");
         goto end;
     }
+    v->operand_type = hf_layers_stream_type(be, params->dtype);
     if ((rc = hf_layers_new(&v->layers, be, weights, params->dtype, err)) < 0)
         goto end;
     load_ends(v);
@@ -211,16 +213,16 @@ static int take_all(hf_vit *v, hf_arena *arena, hf_error *err)
     if ((rc = hf_arena_take(arena, &v->head, err, HF_F32, 2, 1 + s->n_registers, C)) < 0 ||
         (rc = hf_arena_take(arena, &v->place, err, HF_F32, 4, 1, v->h, v->w, C)) < 0 ||
         (rc = hf_arena_take(arena, &v->x, err, HF_F32, 3, 1, L, C)) < 0 ||
-        (rc = hf_arena_take(arena, &v->normed, err, HF_F32, 3, 1, L, C)) < 0)
+        (rc = hf_arena_take(arena, &v->normed, err, v->operand_type, 3, 1, L, C)) < 0)
         return rc;
     size_t mark = hf_arena_mark(arena);
     for (int i = 0; i < 3; i++)
-        if ((rc = hf_arena_take(arena, rows[i], err, HF_F32, 3, 1, L, C)) < 0)
+        if ((rc = hf_arena_take(arena, rows[i], err, v->operand_type, 3, 1, L, C)) < 0)
             return rc;
     hf_arena_rewind(arena, mark); /* attention is over when the hidden layer begins */
-    if ((rc = hf_arena_take(arena, &v->hidden, err, HF_F32, 3, 1, L, s->hidden)) < 0)
+    if ((rc = hf_arena_take(arena, &v->hidden, err, v->operand_type, 3, 1, L, s->hidden)) < 0)
         return rc;
-    return s->swiglu ? hf_arena_take(arena, &v->gate, err, HF_F32, 3, 1, L, s->hidden) : HF_OK;
+    return s->swiglu ? hf_arena_take(arena, &v->gate, err, v->operand_type, 3, 1, L, s->hidden) : HF_OK;
 }
 
 /* `rows` rows of x, from row `first` on, in a shape of their own. */
@@ -283,7 +285,8 @@ int64_t hf_vit_bytes(const hf_vit *v, int width, int height)
     int h, w;
     hf_vit_grid(v, width, height, &h, &w);
     int64_t L = 1 + s->n_registers + (int64_t)h * w, hidden = (int64_t)s->hidden * (s->swiglu ? 2 : 1);
-    return 4 * L * (3 * (int64_t)s->width + (hidden > 3 * (int64_t)s->width ? hidden : 3 * (int64_t)s->width));
+    int64_t operands = (int64_t)s->width + (hidden > 3 * (int64_t)s->width ? hidden : 3 * (int64_t)s->width);
+    return L * (4 * 2 * (int64_t)s->width + (int64_t)hf_dtype_size(v->operand_type) * operands);
 }
 
 /* ---- running ---- */
@@ -324,7 +327,9 @@ static void bring_out(hf_vit *v, run *r, int layer, hf_vit_facet facet, const hf
         if (facet == HF_VIT_TOKEN)
             hf_pass_layer_norm(&r->pass, &tap->out, &patches, &v->norm, EPSILON);
         else
-            r->pass.rc = v->backend->ops.copy(v->backend, &tap->out, &patches, r->pass.err);
+            r->pass.rc = from->dtype == tap->out.dtype
+                       ? v->backend->ops.copy(v->backend, &tap->out, &patches, r->pass.err)
+                       : v->backend->ops.cast(v->backend, &tap->out, &patches, r->pass.err);
     }
 }
 

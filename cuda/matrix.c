@@ -1,0 +1,347 @@
+/* matrix.c - see matrix.h: the store of plans, their timing, and the workspace. */
+#include "cuda/matrix.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct hf_cuda_plan {
+    bool          is_conv;
+    hf_gemm_shape gemm_shape;
+    hf_conv_shape conv_shape;
+    hf_gemm_plan *gemm; /* of its kind; NULL where the library cannot do the shape */
+    hf_conv_plan *conv;
+    bool          timed;
+    float         milliseconds; /* of the chosen candidate, 0 where there was no choice to make */
+    char          why[160];     /* why there is none */
+};
+
+typedef struct block {
+    void  *data;
+    size_t bytes;
+    bool   captured; /* a CUDA graph knows its address */
+} block;
+
+/* Blocks that captures have seen; a network captures a few graphs, and each of them after its plans were made. */
+enum { MOST_BLOCKS = 32 };
+
+struct hf_cuda_matrix {
+    hf_backend      *be; /* borrowed */
+    hf_gemm_library *gemm;
+    hf_conv_library *conv;
+    hf_cuda_plan   **plans;
+    int              n_plans, room;
+    int              n_tried; /* candidates that are timed; 1: none */
+    block            blocks[MOST_BLOCKS]; /* the last one is in use */
+    int              n_blocks;
+};
+
+static int tried_candidates(void)
+{
+    const char *text = getenv("HFPROP_CUDA_TUNE");
+    int n = text ? atoi(text) : 0;
+    return n < 1 ? 1 : n > HF_CUDA_MOST_CANDIDATES ? HF_CUDA_MOST_CANDIDATES : n;
+}
+
+int hf_cuda_matrix_get(hf_backend *be, hf_cuda_matrix **out, hf_error *err)
+{
+    hf_cuda *cuda = hf_cuda_of(be);
+    if (!cuda->matrix) {
+        hf_cuda_matrix *m = calloc(1, sizeof(*m));
+        if (!m)
+            return hf_fail(err, HF_ENOMEM, "cuda: out of memory");
+        m->be = be;
+        m->n_tried = tried_candidates();
+        cuda->matrix = m;
+    }
+    *out = cuda->matrix;
+    return HF_OK;
+}
+
+void hf_cuda_matrix_free(hf_cuda_matrix **matrix)
+{
+    hf_cuda_matrix *m = *matrix;
+    if (!m)
+        return;
+    for (int i = 0; i < m->n_plans; i++) {
+        hf_gemm_plan_free(&m->plans[i]->gemm);
+        hf_conv_plan_free(&m->plans[i]->conv);
+        free(m->plans[i]);
+    }
+    free(m->plans);
+    for (int i = 0; i < m->n_blocks; i++)
+        m->be->ops.free(m->be, m->blocks[i].data);
+    hf_conv_close(&m->conv);
+    hf_gemm_close(&m->gemm);
+    free(m);
+    *matrix = NULL;
+}
+
+/* Room for one more plan, outside of captures: making one loads kernels, which a capture does not allow. */
+static int plan_new(hf_backend *be, hf_cuda_plan **out, hf_error *err)
+{
+    hf_cuda_matrix *m = hf_cuda_of(be)->matrix;
+    *out = NULL;
+    if (hf_cuda_of(be)->is_recording)
+        return hf_fail(err, HF_EDEVICE, "cuda: a new shape while a CUDA graph is captured: run once before");
+    if (m->n_plans == m->room) {
+        int room = m->room ? 2 * m->room : 64;
+        hf_cuda_plan **plans = realloc(m->plans, (size_t)room * sizeof(*plans));
+        if (!plans)
+            return hf_fail(err, HF_ENOMEM, "cuda: out of memory");
+        m->plans = plans;
+        m->room = room;
+    }
+    if (!(*out = calloc(1, sizeof(**out))))
+        return hf_fail(err, HF_ENOMEM, "cuda: out of memory");
+    return HF_OK;
+}
+
+/* Keep a plan, also the knowledge that there is none: rc is what its making returned. */
+static int plan_keep(hf_cuda_matrix *m, hf_cuda_plan *plan, int rc, const hf_error *found, hf_error *err)
+{
+    if (rc < 0 && rc != HF_EUNSUPPORTED) {
+        if (err)
+            *err = *found;
+        free(plan);
+        return rc;
+    }
+    plan->timed = rc < 0 || m->n_tried == 1;
+    snprintf(plan->why, sizeof(plan->why), "%.150s", rc < 0 ? found->text : "");
+    m->plans[m->n_plans++] = plan;
+    return HF_OK;
+}
+
+/* A hundred plans or two, compared byte by byte: some microseconds, and nothing at all once a graph is captured. */
+int hf_cuda_gemm_plan(hf_backend *be, hf_cuda_plan **out, const hf_gemm_shape *shape, hf_error *err)
+{
+    hf_cuda_matrix *m = NULL;
+    hf_cuda_plan *made;
+    hf_error found = { 0 };
+    int rc;
+    *out = NULL;
+    if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0)
+        return rc;
+    for (int i = 0; i < m->n_plans; i++) {
+        hf_cuda_plan *p = m->plans[i];
+        if (!p->is_conv && memcmp(&p->gemm_shape, shape, sizeof(*shape)) == 0) {
+            *out = p->gemm ? p : NULL;
+            return HF_OK;
+        }
+    }
+    if ((!m->gemm && (rc = hf_gemm_open(&m->gemm, err)) < 0) || (rc = plan_new(be, &made, err)) < 0)
+        return rc;
+    made->gemm_shape = *shape;
+    rc = hf_gemm_plan_new(&made->gemm, m->gemm, shape, HF_CUDA_GEMM_WORKSPACE, m->n_tried, &found);
+    if ((rc = plan_keep(m, made, rc, &found, err)) >= 0 && made->gemm)
+        *out = made;
+    return rc;
+}
+
+int hf_cuda_conv_plan(hf_backend *be, hf_cuda_plan **out, const hf_conv_shape *shape, hf_error *err)
+{
+    hf_cuda_matrix *m = NULL;
+    hf_cuda_plan *made;
+    hf_error found = { 0 };
+    int rc;
+    *out = NULL;
+    if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0)
+        return rc;
+    for (int i = 0; i < m->n_plans; i++) {
+        hf_cuda_plan *p = m->plans[i];
+        if (p->is_conv && memcmp(&p->conv_shape, shape, sizeof(*shape)) == 0) {
+            *out = p->conv ? p : NULL;
+            return HF_OK;
+        }
+    }
+    if ((!m->conv && (rc = hf_conv_open(&m->conv, hf_cuda_of(be)->stream, err)) < 0) ||
+        (rc = plan_new(be, &made, err)) < 0)
+        return rc;
+    made->is_conv = true;
+    made->conv_shape = *shape;
+    rc = hf_conv_plan_new(&made->conv, m->conv, shape, HF_CUDA_CONV_WORKSPACE, m->n_tried, &found);
+    if ((rc = plan_keep(m, made, rc, &found, err)) >= 0 && made->conv)
+        *out = made;
+    return rc;
+}
+
+static int candidates_of(const hf_cuda_plan *p)
+{
+    return p->is_conv ? hf_conv_plan_candidates(p->conv) : hf_gemm_plan_candidates(p->gemm);
+}
+
+static void choose(const hf_cuda_plan *p, int candidate)
+{
+    if (p->is_conv)
+        hf_conv_plan_choose(p->conv, candidate);
+    else
+        hf_gemm_plan_choose(p->gemm, candidate);
+}
+
+static size_t chosen_workspace(const hf_cuda_plan *p)
+{
+    return p->is_conv ? hf_conv_plan_workspace(p->conv) : hf_gemm_plan_workspace(p->gemm);
+}
+
+size_t hf_cuda_plan_workspace(const hf_cuda_plan *p)
+{
+    size_t most = 0;
+    if (p->timed)
+        return chosen_workspace(p);
+    for (int i = 0; i < candidates_of(p); i++) {
+        choose(p, i);
+        size_t bytes = chosen_workspace(p);
+        most = bytes > most ? bytes : most;
+    }
+    choose(p, 0);
+    return most;
+}
+
+/* One of the two kinds of arrays. */
+static int run(hf_backend *be, hf_cuda_plan *p, const hf_gemm_arrays *g, const hf_conv_arrays *c, hf_error *err)
+{
+    return p->is_conv ? hf_conv_plan_run(p->conv, c, err)
+                      : hf_gemm_plan_run(p->gemm, g, hf_cuda_of(be)->stream, err);
+}
+
+/* Milliseconds of the chosen candidate: the mean of three runs after one that loads its kernel. */
+static int time_chosen(hf_backend *be, hf_cuda_plan *p, const hf_gemm_arrays *g, const hf_conv_arrays *c,
+                       float *milliseconds, hf_error *err)
+{
+    enum { RUNS = 3 };
+    cudaStream_t stream = hf_cuda_of(be)->stream;
+    cudaEvent_t begin = NULL, end = NULL;
+    int rc;
+    if ((rc = HF_CUDA(cudaEventCreate(&begin), err)) < 0 || (rc = HF_CUDA(cudaEventCreate(&end), err)) < 0 ||
+        (rc = run(be, p, g, c, err)) < 0 || (rc = HF_CUDA(cudaEventRecord(begin, stream), err)) < 0)
+        goto end;
+    for (int i = 0; i < RUNS && rc >= 0; i++)
+        rc = run(be, p, g, c, err);
+    if (rc < 0 || (rc = HF_CUDA(cudaEventRecord(end, stream), err)) < 0 ||
+        (rc = HF_CUDA(cudaEventSynchronize(end), err)) < 0)
+        goto end;
+    rc = HF_CUDA(cudaEventElapsedTime(milliseconds, begin, end), err);
+    *milliseconds /= RUNS;
+end:
+    if (begin)
+        cudaEventDestroy(begin);
+    if (end)
+        cudaEventDestroy(end);
+    return rc;
+}
+
+/* Choose the fastest candidate; the library's first, unless another is clearly faster: timings of a shared GPU waver. */
+static int time_plan(hf_backend *be, hf_cuda_plan *p, const hf_gemm_arrays *g, const hf_conv_arrays *c, hf_error *err)
+{
+    const float clearly = 0.97f;
+    bool reads_out = p->is_conv ? c->residual == c->out : g->c == g->out;
+    int best = 0, rc = HF_OK;
+    p->timed = true;
+    if (hf_cuda_of(be)->is_recording || reads_out)
+        return HF_OK;
+    for (int i = 0; i < candidates_of(p) && rc >= 0; i++) {
+        float milliseconds = 0;
+        choose(p, i);
+        if ((rc = time_chosen(be, p, g, c, &milliseconds, err)) < 0)
+            break;
+        if (i == 0 || milliseconds < p->milliseconds * clearly) {
+            best = i;
+            p->milliseconds = milliseconds;
+        }
+    }
+    choose(p, best);
+    return rc;
+}
+
+int hf_cuda_gemm_run(hf_backend *be, hf_cuda_plan *plan, const hf_gemm_arrays *arrays, hf_error *err)
+{
+    int rc = plan->timed ? HF_OK : time_plan(be, plan, arrays, NULL, err);
+    return rc < 0 ? rc : run(be, plan, arrays, NULL, err);
+}
+
+int hf_cuda_conv_run(hf_backend *be, hf_cuda_plan *plan, const hf_conv_arrays *arrays, hf_error *err)
+{
+    int rc = plan->timed ? HF_OK : time_plan(be, plan, NULL, arrays, err);
+    return rc < 0 ? rc : run(be, plan, NULL, arrays, err);
+}
+
+/* A block of at least `bytes` becomes the one in use. */
+static int grow(hf_backend *be, hf_cuda_matrix *m, size_t bytes, hf_error *err)
+{
+    const size_t grain = (size_t)1 << 20; /* many small shapes, few blocks */
+    block *last = m->n_blocks ? &m->blocks[m->n_blocks - 1] : NULL;
+    block made = { .bytes = (bytes + grain - 1) / grain * grain };
+    if (last && !last->captured) { /* given back first: there may be no room for both */
+        be->ops.free(be, last->data);
+        m->n_blocks--;
+    } else if (m->n_blocks == MOST_BLOCKS) {
+        return hf_fail(err, HF_ENOMEM, "cuda: the workspace grew %d times while graphs were captured", MOST_BLOCKS);
+    }
+    if (!(made.data = be->ops.alloc(be, made.bytes)))
+        return hf_fail(err, HF_ENOMEM, "cuda: out of GPU memory for a workspace of %zu bytes; a smaller --size or --batch "
+                       "needs less", made.bytes);
+    m->blocks[m->n_blocks++] = made;
+    return HF_OK;
+}
+
+int hf_cuda_workspace(hf_backend *be, void **out, size_t bytes, hf_error *err)
+{
+    bool captured = hf_cuda_of(be)->is_recording;
+    hf_cuda_matrix *m = NULL;
+    int rc;
+    *out = NULL;
+    if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0 || !bytes)
+        return rc;
+    if (!m->n_blocks || m->blocks[m->n_blocks - 1].bytes < bytes) {
+        if (captured)
+            return hf_fail(err, HF_EDEVICE, "cuda: a larger workspace while a CUDA graph is captured: run once before");
+        if ((rc = grow(be, m, bytes, err)) < 0)
+            return rc;
+    }
+    block *b = &m->blocks[m->n_blocks - 1];
+    b->captured = b->captured || captured;
+    *out = b->data;
+    return HF_OK;
+}
+
+static const char *type_name(int32_t dtype)
+{
+    return dtype == HF_F16 ? "f16" : dtype == HF_BF16 ? "bf16" : "f32";
+}
+
+static int shape_text(const hf_cuda_plan *p, char *text, size_t size)
+{
+    const hf_gemm_shape *g = &p->gemm_shape;
+    const hf_conv_shape *c = &p->conv_shape;
+    if (!p->is_conv)
+        return snprintf(text, size, "gemm %lldx%lldx%lld batch %lld%s%s %s->%s%s%s activation %d: ", (long long)g->m,
+                        (long long)g->n, (long long)g->k, (long long)g->batch, g->transpose_a ? " at" : "",
+                        g->transpose_b ? " bt" : "", type_name(g->in), type_name(g->out), g->bias ? " bias" : "",
+                        g->c ? " residual" : "", g->activation);
+    return snprintf(text, size, "conv %lldx%lldx%lldx%lld to %lld, %lldx%lld stride %d %s->%s%s%s activation %d: ",
+                    (long long)c->n, (long long)c->h, (long long)c->w, (long long)c->c, (long long)c->n_out,
+                    (long long)c->kernel_h, (long long)c->kernel_w, c->stride, type_name(c->in), type_name(c->out),
+                    c->bias ? " bias" : "", c->residual ? " residual" : "", c->activation);
+}
+
+bool hf_cuda_plan_text(hf_backend *be, int i, char *text, size_t size)
+{
+    hf_cuda_matrix *m = hf_cuda_of(be)->matrix;
+    char way[160];
+    if (!m || i < 0 || i >= m->n_plans)
+        return false;
+    const hf_cuda_plan *p = m->plans[i];
+    int end = shape_text(p, text, size);
+    size_t at = end < 0 || (size_t)end > size ? size : (size_t)end;
+    if (!p->gemm && !p->conv) {
+        snprintf(text + at, size - at, "none: %s", p->why);
+        return true;
+    }
+    if (p->is_conv)
+        hf_conv_plan_describe(p->conv, way, sizeof(way));
+    else
+        hf_gemm_plan_describe(p->gemm, way, sizeof(way));
+    snprintf(text + at, size - at, "%s, workspace %zu bytes, %.4f ms", way, chosen_workspace(p),
+             (double)p->milliseconds);
+    return true;
+}
