@@ -40,7 +40,7 @@ static int cuda_bytes(hf_backend *be, const hf_tensor *target, const hf_tensor *
 static int cuda_pack(hf_backend *be, const hf_tensor *reference, const hf_tensor *target, hf_error *err)
 {
     assert(reference->dtype == HF_U8 && target->dtype == HF_U8 && 4 * reference->shape[1] == target->shape[2]);
-    return HF_CUDA(hf_cuda_pack_launch(reference->data, target->data, (int)target->shape[0], (int)target->shape[1],
+    return HF_CUDA(hf_cuda_context_pack_launch(reference->data, target->data, (int)target->shape[0], (int)target->shape[1],
                                        (int)(target->shape[2] / 4), stream_of(be)), err);
 }
 
@@ -85,7 +85,7 @@ static int cuda_anchor(hf_backend *be, const hf_anchor_view *anchor, const hf_ce
 
 static int cuda_pool(hf_backend *be, float *labels, int h, int w, const hf_cells *fine, hf_error *err)
 {
-    return HF_CUDA(hf_cuda_pool_launch(labels, h, w, fine, stream_of(be)), err);
+    return HF_CUDA(hf_cuda_context_pool_launch(labels, h, w, fine, stream_of(be)), err);
 }
 
 static const hf_context_ops table = {

@@ -28,12 +28,12 @@ cudaError_t hf_cuda_match_context_launch(const hf_cuda_context_match *match, cud
 /* context_vote.cu */
 cudaError_t hf_cuda_scale_launch(uint8_t *out, const uint8_t *rgb, const hf_scaling *scaling, cudaStream_t stream);
 cudaError_t hf_cuda_bytes_launch(uint8_t *target, const float *features, int n_cells, int D, int P, cudaStream_t stream);
-cudaError_t hf_cuda_pack_launch(uint8_t *reference, const uint8_t *target, int h, int w, int quads, cudaStream_t stream);
+cudaError_t hf_cuda_context_pack_launch(uint8_t *reference, const uint8_t *target, int h, int w, int quads, cudaStream_t stream);
 cudaError_t hf_cuda_clear_launch(const hf_context_lists *lists, cudaStream_t stream);
 cudaError_t hf_cuda_predict_launch(const hf_context_lists *lists, const float *xy, cudaStream_t stream);
 cudaError_t hf_cuda_vote_launch(const hf_cells *out, const hf_context_lists *lists,
                                 const hf_context_reference *references, float temperature, cudaStream_t stream);
-cudaError_t hf_cuda_pool_launch(float *labels, int h, int w, const hf_cells *fine, cudaStream_t stream);
+cudaError_t hf_cuda_context_pool_launch(float *labels, int h, int w, const hf_cells *fine, cudaStream_t stream);
 
 /* fine.cu */
 cudaError_t hf_cuda_describe_launch(uint8_t *patches, uint8_t *colours, const uint8_t *rgb, int width, int height,

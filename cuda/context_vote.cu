@@ -81,7 +81,7 @@ static __global__ void __launch_bounds__(SQUARE *ROWS) pack_kernel(unsigned *__r
             reference[row + (size_t)(q0 + j) * w + x0 + i] = square[i][j];
 }
 
-extern "C" cudaError_t hf_cuda_pack_launch(uint8_t *reference, const uint8_t *target, int h, int w, int quads,
+extern "C" cudaError_t hf_cuda_context_pack_launch(uint8_t *reference, const uint8_t *target, int h, int w, int quads,
                                            cudaStream_t stream)
 {
     dim3 grid((unsigned)((w + SQUARE - 1) / SQUARE), (unsigned)((quads + SQUARE - 1) / SQUARE), (unsigned)h);
@@ -150,7 +150,7 @@ static __global__ void __launch_bounds__(THREADS) pool_kernel(float *labels, int
         hf_context_pool(labels + (size_t)cell * fine.n_labels, &fine, cell / w, cell % w);
 }
 
-extern "C" cudaError_t hf_cuda_pool_launch(float *labels, int h, int w, const hf_cells *fine, cudaStream_t stream)
+extern "C" cudaError_t hf_cuda_context_pool_launch(float *labels, int h, int w, const hf_cells *fine, cudaStream_t stream)
 {
     HF_LAUNCH(pool_kernel, blocks_for(h * w), dim3(THREADS), 0, stream, labels, h, w, *fine);
     return cudaGetLastError();
