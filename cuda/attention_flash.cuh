@@ -5,7 +5,7 @@
  * crosses warps. Keys and values go by in tiles of BN:
  *
  *     S = Q K^t              in registers (hf_mma's d)
- *     P = 2^(S c - max)      c = scale log2 e; S becomes P in place
+ *     P = 2^(S c - max)      c = scale log2 e
  *     O = O + P V            P goes from d's layout into a's without leaving its lane
  *
  * There is one buffer for a tile of K and one for V, filled in turn: V's tile is on its way during Q K^t, the next K's
@@ -185,24 +185,9 @@ __device__ __forceinline__ void hf_flash_rescale(hf_flash_state<S> &w, const flo
         }
 }
 
-/* Scores to weights, in place, and their sums. */
-template <typename S>
-__device__ __forceinline__ void hf_flash_weigh(float (&s)[S::MT][S::BN / 8][4], hf_flash_state<S> &w, float c)
-{
-#pragma unroll
-    for (int m = 0; m < S::MT; m++)
-#pragma unroll
-        for (int n = 0; n < S::BN / 8; n++)
-#pragma unroll
-            for (int e = 0; e < 4; e++) {
-                s[m][n][e] = hf_exp2(fmaf(s[m][n][e], c, -w.max[m][e / 2]));
-                w.sum[m][e / 2] += s[m][n][e];
-            }
-}
-
-/* O += P V. */
+/* P = 2^(s c - max), its sums, and O += P V, 16 keys after 16: products of one part run beside the next one's exp2. */
 template <typename T, typename S>
-__device__ __forceinline__ void hf_flash_gather(hf_flash_state<S> &w, const float (&p)[S::MT][S::BN / 8][4],
+__device__ __forceinline__ void hf_flash_gather(hf_flash_state<S> &w, const float (&s)[S::MT][S::BN / 8][4], float c,
                                                 const T *v_tile)
 {
     const int lane = threadIdx.x % 32;
@@ -212,8 +197,13 @@ __device__ __forceinline__ void hf_flash_gather(hf_flash_state<S> &w, const floa
 #pragma unroll
         for (int m = 0; m < S::MT; m++)
 #pragma unroll
-            for (int i = 0; i < 4; i++) /* a[1] is d[2..3] of the left tile, a[2] is d[0..1] of the right one */
-                a[m][i] = hf_pack<T>(p[m][2 * part + i / 2][i % 2 * 2], p[m][2 * part + i / 2][i % 2 * 2 + 1]);
+            for (int i = 0; i < 4; i++) {
+                /* a[1] is d[2..3] of the left tile, a[2] is d[0..1] of the right one. */
+                const float *pair = &s[m][2 * part + i / 2][i % 2 * 2];
+                const float low = hf_exp2(fmaf(pair[0], c, -w.max[m][i % 2])), high = hf_exp2(fmaf(pair[1], c, -w.max[m][i % 2]));
+                w.sum[m][i % 2] += low + high;
+                a[m][i] = hf_pack<T>(low, high);
+            }
         const T *row = v_tile + (16 * part + lane % 16) * S::STRIDE;
 #pragma unroll
         for (int n = 0; n < S::D / 16; n++) {
@@ -259,6 +249,10 @@ __device__ __forceinline__ void hf_flash_finish(T *q_rows, const hf_flash_state<
 template <typename T, typename S>
 __global__ void __launch_bounds__(HF_FLASH_THREADS, S::BLOCKS) hf_flash_kernel(hf_cuda_attention a)
 {
+    if (!hf_mma_is_native<T>()) { /* attention.c does not start it; keeps its code out of the module */
+        __trap();
+        return;
+    }
     HF_DYNAMIC_SHARED(T, q_tile);
     T *k_tile = q_tile + S::BM * S::STRIDE, *v_tile = k_tile + S::BN * S::STRIDE;
     const hf_attention_part<T> part = hf_attention_part_of<T>(a, S::BM);
@@ -295,8 +289,7 @@ __global__ void __launch_bounds__(HF_FLASH_THREADS, S::BLOCKS) hf_flash_kernel(h
             for (int m = 0; m < S::MT; m++)
                 hf_mask_scores(s[m], first_row + 16 * m + lane / 4, key + lane % 4 * 2, part.n_keys, a.causal);
         hf_flash_rescale<S>(w, s, c);
-        hf_flash_weigh<S>(s, w, c);
-        hf_flash_gather<T, S>(w, s, v_tile);
+        hf_flash_gather<T, S>(w, s, c, v_tile);
     }
     hf_flash_finish<T, S>(q_rows, w);
     hf_tile_store<T, S::D>(part.out + warp_row * a.channels, q_rows, min(16 * S::MT, part.n_queries - warp_row), lane, 32, a);

@@ -86,7 +86,7 @@ __device__ __forceinline__ void hf_tile_load(T *tile, const T *rows, int n_rows,
     if (p.channel >= a.d)
         n_rows = 0;
     if (a.aligned) {
-#pragma unroll
+#pragma unroll 1 /* unrolled, its addresses would take the registers that a third block needs */
         for (int row = 0; row < ROWS; row += STEP, from += STEP * a.channels)
             if (row + STEP <= ROWS || row + p.row < ROWS) {
                 const bool valid = row + p.row < n_rows;

@@ -231,8 +231,12 @@ __device__ __forceinline__ void hf_wide_finish(const float (&o)[S::ROW_GROUPS][S
 }
 
 /* Block: BM queries of one head; warp: 16 rows and 8 NT keys of S, D / 8 channels of O. */
-template <typename T, typename S> __global__ void __launch_bounds__(HF_WIDE_THREADS) hf_wide_kernel(hf_cuda_attention a)
+template <typename T, typename S> __global__ void __launch_bounds__(HF_WIDE_THREADS, 1) hf_wide_kernel(hf_cuda_attention a)
 {
+    if (!hf_mma_is_native<T>()) { /* attention.c does not start it; keeps its code out of the module */
+        __trap();
+        return;
+    }
     HF_DYNAMIC_SHARED(T, memory);
     const hf_wide_shared<T, S> m = hf_wide_shared_at<T, S>(memory);
     const hf_attention_part<T> part = hf_attention_part_of<T>(a, S::BM);

@@ -14,6 +14,8 @@
  *   b0    column g,  k = 2t, 2t+1                 b1    column g, k = 2t+8, 2t+9   (hf_mma_k8: b only)
  *   bytes: k = 4t..4t+3 in a[0], a[1], b0, and 16 more in a[2], a[3], b1
  *
+ *   hf_mma_is_native<T>()  whether these are instructions here
+ *
  * Products are exact; sums are f32 in an order, and with a rounding, that the hardware chooses.
  *
  *   hf_ldmatrix_x1, _x2, _x4(r, row)  1, 2, 4 matrices of 8 rows of 16 bytes from shared memory. Lane l points to row
@@ -128,6 +130,9 @@ __device__ __forceinline__ void hf_mma_bf16(float (&d)[4], const uint32_t (&a)[4
     hf_mma_bf16_k8(d, a[2], a[3], b1);
 #endif
 }
+
+template <typename T> __device__ constexpr bool hf_mma_is_native() { return true; }
+template <> __device__ constexpr bool hf_mma_is_native<__nv_bfloat16>() { return HF_PTX_SM80; }
 
 template <typename T> __device__ void hf_mma(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
 template <> __device__ __forceinline__ void hf_mma<__half>(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1)

@@ -46,6 +46,8 @@ template <typename T, int DEPTH> inline void hf_emulated_mma(float (&d)[4], cons
     }
 }
 
+template <typename T> constexpr bool hf_mma_is_native() { return true; }
+
 template <typename T> inline void hf_mma(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1)
 {
     const uint32_t in[6] = { a[0], a[1], a[2], a[3], b0, b1 };
