@@ -73,8 +73,13 @@ static hf_cuda_unfold unfold_of(const convolution *c, void *out)
 }
 
 /* Unfolded rows that are in memory at a time: large enough to fill a GPU with every product, a small part of what the
- * weights of a network take. Whole multiples of ROWS, so that all parts begin at the same alignment. */
+ * weights of a network take. Whole multiples of ROWS, so that all parts begin at the same alignment. Tests without a GPU
+ * have small pictures, and see several parts all the same. */
+#ifdef HF_CUDA_EMULATED
+enum { UNFOLDED_BYTES = 128 << 10, ROWS = 128 };
+#else
 enum { UNFOLDED_BYTES = 64 << 20, ROWS = 128 };
+#endif
 
 static int run_unfolded(hf_backend *be, const convolution *c, hf_error *err)
 {
@@ -136,29 +141,24 @@ static int32_t lesser(int32_t a, int32_t b)
     return a < b ? a : b;
 }
 
+/* cuDNN's ready-made kernels want a bias of the result's type; ours is f32, and is converted for every run (product.c). */
 static int plan_fused(hf_backend *be, library_way *l, const convolution *c, hf_error *err)
 {
     hf_conv_shape shape = l->shape;
-    int rc;
+    l->converts_bias = c->bias && c->out->dtype != HF_F32;
     shape.align = lesser(shape.align, hf_cuda_alignment(c->out->data));
     if ((shape.residual = c->residual != NULL))
         shape.align = lesser(shape.align, hf_cuda_alignment(c->residual->data));
-    if ((shape.bias = c->bias != NULL))
+    if ((shape.bias = c->bias != NULL) && !l->converts_bias)
         shape.align = lesser(shape.align, hf_cuda_alignment(c->bias));
-    shape.bias_type = HF_F32;
     shape.activation = (int32_t)c->params.activation;
-    if ((rc = hf_cuda_conv_plan(be, &l->plan, &shape, err)) < 0 || l->plan || !c->bias || c->out->dtype == HF_F32)
-        return rc;
-    /* Engines that know a bias of their result's type only. */
-    shape.bias_type = (int32_t)c->out->dtype;
-    if ((rc = hf_cuda_conv_plan(be, &l->plan, &shape, err)) >= 0)
-        l->converts_bias = l->plan != NULL;
-    return rc;
+    return hf_cuda_conv_plan(be, &l->plan, &shape, err);
 }
 
 static int plan_bare(hf_backend *be, library_way *l, const convolution *c, hf_error *err)
 {
     hf_conv_shape shape = l->shape;
+    l->converts_bias = false;
     l->has_epilogue = c->bias || c->residual || c->params.activation != HF_ACT_NONE;
     l->has_result = c->residual && c->residual->data == c->out->data;
     if (!l->has_result)

@@ -199,11 +199,11 @@ static int chain_make(chain *c, hf_error *err)
         (rc = convolve_new(c->g, &c->operations[0], s, c->end, err)) < 0)
         return rc;
     c->n = 1;
-    /* The residual before the bias: the order that cuDNN's ready-made kernels know. */
+    /* The residual before the bias: the order of the graph that cuDNN's ready-made kernels compute. */
     if (s->residual && ((rc = tensor_new(c->g, &other, HF_CONV_RESIDUAL, s->out, s->align, result, err)) < 0 ||
                         (rc = chain_pointwise(c, CUDNN_POINTWISE_ADD, 1, other, err)) < 0))
         return rc;
-    if (s->bias && ((rc = tensor_new(c->g, &other, HF_CONV_BIAS, s->bias_type, s->align, vector, err)) < 0 ||
+    if (s->bias && ((rc = tensor_new(c->g, &other, HF_CONV_BIAS, s->out, s->align, vector, err)) < 0 ||
                     (rc = chain_pointwise(c, CUDNN_POINTWISE_ADD, 1, other, err)) < 0))
         return rc;
     if (s->activation == HF_ACT_NONE)
@@ -215,12 +215,12 @@ int hf_conv_graph_make(hf_conv_graph *g, cudnnHandle_t handle, const hf_conv_sha
 {
     chain c = { .g = g, .shape = shape };
     int rc = chain_make(&c, err);
-    if (rc < 0 || !handle)
-        return rc;
-    if ((rc = HF_CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, &g->graph), err)) < 0 ||
+    if (rc < 0 ||
+        (rc = HF_CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, &g->graph), err)) < 0 ||
         (rc = hf_cudnn_set(g->graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, c.n, c.operations,
                            err)) < 0 ||
-        (rc = hf_cudnn_set(g->graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle, err)) < 0)
+        (handle && (rc = hf_cudnn_set(g->graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle,
+                                      err)) < 0))
         return rc;
     return HF_CUDNN(cudnnBackendFinalize(g->graph), err);
 }

@@ -30,7 +30,7 @@ typedef struct hf_conv_graph {
     int                      n_parts;
 } hf_conv_graph;
 
-/* handle NULL: everything but the graph itself is made; that much needs no GPU. After a failure free what there is. */
+/* handle NULL: a graph for a described GPU (conv_plan.h). After a failure free what there is. */
 int  hf_conv_graph_make(hf_conv_graph *g, cudnnHandle_t handle, const hf_conv_shape *shape, hf_error *err);
 void hf_conv_graph_free(hf_conv_graph *g);
 

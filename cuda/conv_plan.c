@@ -8,19 +8,23 @@
  *   - f32 is f32: no tensor cores (they would round to TF32), nothing that rounds its inputs; no FFT and no large
  *     Winograd tiles, which lose digits. f16 and bf16: sums in f32, no Winograd, no FFT.
  *
- * Fused graphs mostly run on engines that are compiled for the graph when the plan is made (behaviour note RUNTIME
- * COMPILATION); these need libnvrtc of the CUDA toolkit on the machine. Without it their plans fail, and what remains are
- * the ready-made engines: convolution alone, or with bias and ReLU.
+ * Some engines are compiled for the graph when the plan is made (behaviour note RUNTIME COMPILATION); these need libnvrtc
+ * of the CUDA toolkit on the machine, and a second or more for each shape. Without it their plans fail, and what remains
+ * are the ready-made engines: the convolution alone, or with a residual, a bias and ReLU where all of them have the
+ * result's type. Of the fallback list, which is not in order of speed, only ready-made engines are taken: what else
+ * could be done costs less than compiling an engine that nobody recommends.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cuda/conv_graph.h"
 
-_Static_assert(sizeof(hf_conv_shape) == 9 * sizeof(int64_t) + 14 * sizeof(int32_t), "compared as bytes");
+_Static_assert(sizeof(hf_conv_shape) == 9 * sizeof(int64_t) + 12 * sizeof(int32_t), "compared as bytes");
 
 struct hf_conv_library {
-    cudnnHandle_t handle;
+    cudnnHandle_t            handle;
+    cudnnBackendDescriptor_t device; /* in place of handle, where a GPU is only described */
 };
 
 typedef struct candidate {
@@ -54,21 +58,38 @@ int hf_conv_open(hf_conv_library **out, cudaStream_t stream, hf_error *err)
     return rc;
 }
 
+static void destroy(cudnnBackendDescriptor_t *d)
+{
+    if (*d)
+        cudnnBackendDestroyDescriptor(*d);
+    *d = NULL;
+}
+
 void hf_conv_close(hf_conv_library **library)
 {
     if (!*library)
         return;
     if ((*library)->handle)
         cudnnDestroy((*library)->handle);
+    destroy(&(*library)->device);
     free(*library);
     *library = NULL;
 }
 
-static void destroy(cudnnBackendDescriptor_t *d)
+int hf_conv_open_described(hf_conv_library **out, const char *device, hf_error *err)
 {
-    if (*d)
-        cudnnBackendDestroyDescriptor(*d);
-    *d = NULL;
+    int rc;
+    if (!(*out = calloc(1, sizeof(**out))))
+        return hf_fail(err, HF_ENOMEM, "cuda: out of memory");
+    cudnnBackendDescriptor_t *d = &(*out)->device;
+    if ((rc = HF_CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, d), err)) < 0 ||
+        (rc = hf_cudnn_set(*d, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, (int64_t)strlen(device),
+                           device, err)) < 0 ||
+        (rc = HF_CUDNN(cudnnBackendFinalize(*d), err)) < 0) {
+        hf_conv_close(out);
+        rc = hf_fail(err, HF_EARG, "cuda: cuDNN takes no such description of a GPU");
+    }
+    return rc;
 }
 
 /* Whether the rules at the top allow an engine with this numerical note. */
@@ -110,9 +131,19 @@ static int look_at_engine(candidate *c, int32_t in, hf_error *err)
                          (int)numbers[i]);
     for (int64_t i = 0; i < n_ways && i < CUDNN_BEHAVIOR_NOTE_TYPE_COUNT; i++)
         c->compiled = c->compiled || ways[i] == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION;
+    if (rc >= 0 && c->compiled && c->list == 'F')
+        rc = hf_fail(err, HF_EUNSUPPORTED, "cuda: engine %lld of cuDNN is compiled, and not recommended",
+                     (long long)c->engine);
 end:
     destroy(&engine);
     return rc;
+}
+
+static int set_device(cudnnBackendDescriptor_t plan, const hf_conv_library *l, hf_error *err)
+{
+    if (l->device)
+        return hf_cudnn_set(plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &l->device, err);
+    return hf_cudnn_set(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &l->handle, err);
 }
 
 /* The execution plan of c->config. */
@@ -121,8 +152,7 @@ static int build(hf_conv_plan *p, candidate *c, hf_error *err)
     int rc;
     if ((rc = look_at_engine(c, p->shape.in, err)) < 0 ||
         (rc = HF_CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &c->plan), err)) < 0 ||
-        (rc = hf_cudnn_set(c->plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &p->library->handle,
-                           err)) < 0 ||
+        (rc = set_device(c->plan, p->library, err)) < 0 ||
         (rc = hf_cudnn_set(c->plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
                            &c->config, err)) < 0 ||
         (rc = HF_CUDNN(cudnnBackendFinalize(c->plan), err)) < 0 ||
@@ -147,12 +177,15 @@ static int configs_new(cudnnBackendDescriptor_t configs[MOST_CONFIGS], hf_error 
     return rc;
 }
 
-static int ask(cudnnBackendDescriptor_t heuristic, cudnnBackendDescriptor_t graph, cudnnBackendHeurMode_t mode,
+static int ask(cudnnBackendDescriptor_t heuristic, const hf_conv_plan *p, cudnnBackendHeurMode_t mode,
                cudnnBackendDescriptor_t configs[MOST_CONFIGS], int64_t *n, hf_error *err)
 {
+    const cudnnBackendDescriptor_t *device = &p->library->device;
     int rc;
-    if ((rc = hf_cudnn_set(heuristic, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph,
-                           err)) < 0 ||
+    if ((rc = hf_cudnn_set(heuristic, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
+                           &p->graph.graph, err)) < 0 ||
+        (*device && (rc = hf_cudnn_set(heuristic, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
+                                       device, err)) < 0) ||
         (rc = hf_cudnn_set(heuristic, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode, err)) < 0 ||
         (rc = HF_CUDNN(cudnnBackendFinalize(heuristic), err)) < 0)
         return rc;
@@ -169,7 +202,7 @@ static int take_list(hf_conv_plan *p, cudnnBackendHeurMode_t mode, char list)
     int rc;
     if ((rc = HF_CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, &heuristic), &p->why)) < 0 ||
         (rc = configs_new(configs, &p->why)) < 0 ||
-        (rc = ask(heuristic, p->graph.graph, mode, configs, &n, &p->why)) < 0)
+        (rc = ask(heuristic, p, mode, configs, &n, &p->why)) < 0)
         goto end;
     for (int i = 0; i < n && i < MOST_CONFIGS && p->n_candidates < p->n_wanted; i++) {
         candidate c = { .config = configs[i], .list = list };

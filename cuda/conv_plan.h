@@ -18,11 +18,10 @@ typedef struct hf_conv_shape {
     int64_t n, h, w, c, ho, wo, n_out, kernel_h, kernel_w;
     int32_t stride, dilation, pad_top, pad_left, pad_bottom, pad_right;
     int32_t in, out;         /* hf_dtype: of x and weight; of out and residual, f32 or like in. f32 is never TF32 */
-    int32_t bias, bias_type; /* 1: there is one, f32 or like out */
+    int32_t bias;            /* 1: there is one, of out's type: cuDNN's ready-made kernels know no other */
     int32_t residual;        /* 1: there is one; it may be out itself */
     int32_t activation;      /* any but HF_ACT_GEGLU */
     int32_t align;           /* the least alignment of the arrays, as in gemm.h */
-    int32_t zero;            /* 0: fills the last word */
 } hf_conv_shape;
 
 typedef struct hf_conv_arrays {
@@ -36,12 +35,19 @@ typedef struct hf_conv_plan hf_conv_plan;
 
 /* Everything runs on stream. HF_EDEVICE, HF_ENOMEM. Closing takes a pointer to NULL; plans are freed before. */
 int  hf_conv_open(hf_conv_library **out, cudaStream_t stream, hf_error *err);
+
+/*
+ * The same for a GPU that is not there: plans can be made and described, but not run. `device` is cuDNN's JSON form of
+ * a device's properties (tests/check_conv_plans.c has some). HF_EARG where cuDNN does not take it; it has to be 9.11 or
+ * later.
+ */
+int  hf_conv_open_described(hf_conv_library **out, const char *device, hf_error *err);
 void hf_conv_close(hf_conv_library **library);
 
 /*
  * As hf_gemm_plan_new. HF_EUNSUPPORTED where the library has no way that adds, activates and sums as the shape says:
- * the caller then asks for less, and does the rest itself. The first plans cost time: an engine that is compiled when
- * it is wanted takes a part of a second.
+ * the caller then asks for less, and does the rest itself. Ready-made engines take milliseconds to plan; those that are
+ * compiled (activations other than ReLU) a second or more for each shape.
  */
 int  hf_conv_plan_new(hf_conv_plan **out, hf_conv_library *library, const hf_conv_shape *shape, size_t max_workspace,
                       int n_candidates, hf_error *err);

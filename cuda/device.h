@@ -47,7 +47,6 @@ int hf_cuda_check(cudaError_t status, const char *call, const char *file, int li
 int hf_cuda_not_recording(const hf_cuda *cuda, const char *entry, hf_error *err);
 
 /* Parts of the table, each in a file of its own. */
-void hf_cuda_fill_rest(hf_ops *ops);      /* unfilled.c: every entry, before the others: HF_EUNSUPPORTED */
 void hf_cuda_fill_memory(hf_ops *ops);    /* memory.c: alloc, free, write, read, copy, sync, memory */
 void hf_cuda_fill_graph(hf_ops *ops);     /* graph.c: record_begin, record_end, replay, recording_free */
 void hf_cuda_fill_pointwise(hf_ops *ops); /* pointwise.c: activate, add, mul, copy_channels, permute, cast, gather_rows */
@@ -55,7 +54,8 @@ void hf_cuda_fill_norm(hf_ops *ops);      /* norm.c: group_norm, layer_norm, sof
 void hf_cuda_fill_resize(hf_ops *ops);    /* resize.c: resize, rgb_to_image, pool */
 void hf_cuda_fill_matrix(hf_ops *ops);    /* matrix.c: packed_new, packed_free, linear, conv2d, matmul */
 void hf_cuda_fill_attention(hf_ops *ops); /* attention.c */
-void hf_cuda_fill_match(hf_ops *ops);     /* match.c: match_dense, match_stay, match_context */
+void hf_cuda_fill_match(hf_ops *ops);     /* match.c: match_dense, match_stay */
+void hf_cuda_fill_context(hf_ops *ops);   /* context.c: match_context and the table of propagate/context_ops.h */
 void hf_cuda_fill_splat(hf_ops *ops);     /* splat.c */
 
 /* Frees be->matrix; NULL is allowed. */

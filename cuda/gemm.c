@@ -158,9 +158,13 @@ static int find_candidates(hf_gemm_plan *p, size_t max_workspace, int n_candidat
     int n_found = 0, rc;
     if ((rc = wish_new(&wish, &p->shape, max_workspace, err)) < 0)
         goto end;
-    rc = HF_CUBLAS(cublasLtMatmulAlgoGetHeuristic(p->library->handle, p->product, p->first, p->second, p->result,
-                                                  p->result, wish, n_candidates, p->candidates, &n_found), err);
-    if (rc < 0)
+    cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(p->library->handle, p->product, p->first, p->second,
+                                                           p->result, p->result, wish, n_candidates, p->candidates,
+                                                           &n_found);
+    /* A combination that it does not know is one that it cannot do. */
+    if (status == CUBLAS_STATUS_INVALID_VALUE)
+        status = CUBLAS_STATUS_NOT_SUPPORTED;
+    if ((rc = check(status, "cublasLtMatmulAlgoGetHeuristic", __FILE__, __LINE__, err)) < 0)
         goto end;
     for (int i = 0; i < n_found; i++)
         if (p->candidates[i].state == CUBLAS_STATUS_SUCCESS && p->candidates[i].workspaceSize <= max_workspace)

@@ -1,4 +1,5 @@
 /* module.c - what hfprop_cuda.so gives to the program: one function, found by dlsym (src/cuda_module.c). */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "cuda/scratch.h"
@@ -51,10 +52,29 @@ static int read_properties(hf_cuda *cuda, hf_error *err)
     return HF_OK;
 }
 
+/* "NVIDIA H100, 80 GB, compute capability 9.0, driver for CUDA 13.0" */
+static int describe(hf_backend *be, hf_error *err)
+{
+    struct cudaDeviceProp p;
+    int driver = 0, rc;
+    if ((rc = HF_CUDA(cudaGetDeviceProperties(&p, hf_cuda_of(be)->device), err)) < 0 ||
+        (rc = HF_CUDA(cudaDriverGetVersion(&driver), err)) < 0)
+        return rc;
+    snprintf(be->about, sizeof(be->about), "%.100s, %.0f GB, compute capability %d.%d, driver for CUDA %d.%d", p.name,
+             (double)p.totalGlobalMem / 1e9, p.major, p.minor, driver / 1000, driver % 1000 / 10);
+    return HF_OK;
+}
+
 static int open_device(hf_cuda *cuda, int device, hf_error *err)
 {
     int n = 0, rc;
-    if ((rc = HF_CUDA(cudaGetDeviceCount(&n), err)) < 0)
+    cudaError_t found = cudaGetDeviceCount(&n);
+    if (found == cudaErrorNoDevice || found == cudaErrorInsufficientDriver) {
+        cudaGetLastError();
+        hf_fail(err, HF_EDEVICE, "device cuda cannot be used: %s; --device cpu needs no GPU", cudaGetErrorString(found));
+        return HF_EOF; /* see src/cuda_module.h */
+    }
+    if ((rc = HF_CUDA(found, err)) < 0)
         return rc;
     if (device >= n)
         return hf_fail(err, HF_EDEVICE, "cuda: there is no GPU %d, this machine has %d", device, n);
@@ -73,7 +93,6 @@ HF_CUDA_MODULE_EXPORT int hf_cuda_module_fill(hf_backend *be, int device, const 
         return hf_fail(err, HF_ENOMEM, "backend cuda: out of memory");
     be->close = cuda_close; /* hf_backend_open closes after a failure */
     be->host_memory = false;
-    hf_cuda_fill_rest(&be->ops);
     hf_cuda_fill_memory(&be->ops);
     hf_cuda_fill_graph(&be->ops);
     hf_cuda_fill_pointwise(&be->ops);
@@ -82,6 +101,8 @@ HF_CUDA_MODULE_EXPORT int hf_cuda_module_fill(hf_backend *be, int device, const 
     hf_cuda_fill_matrix(&be->ops);
     hf_cuda_fill_attention(&be->ops);
     hf_cuda_fill_match(&be->ops);
+    hf_cuda_fill_context(&be->ops);
     hf_cuda_fill_splat(&be->ops);
-    return open_device(hf_cuda_of(be), device, err);
+    int rc = open_device(hf_cuda_of(be), device, err);
+    return rc == HF_OK ? describe(be, err) : rc;
 }

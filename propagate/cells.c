@@ -9,37 +9,95 @@
 
 #define CHUNK_BYTES 4096 /* on the stack: nothing is allocated while frames go by */
 
-int hf_cells_new(hf_cells **out, int h, int w, int stride_px, int n_labels, hf_error *err)
+static int check_shape(int h, int w, int stride_px, int n_labels, hf_error *err)
+{
+    if (h >= 1 && w >= 1 && stride_px >= 1 && n_labels >= 1 && n_labels <= HF_MAX_LABELS)
+        return HF_OK;
+    return hf_fail(err, HF_EARG, "cells: %d x %d cells of %d px with %d labels, want 1 or more, "
+                   "labels up to %d", w, h, stride_px, n_labels, HF_MAX_LABELS);
+}
+
+static void *take(hf_backend *be, size_t count)
+{
+    return be ? be->ops.alloc(be, count * sizeof(float)) : calloc(count, sizeof(float));
+}
+
+static void give(hf_backend *be, void *data)
+{
+    if (be)
+        be->ops.free(be, data);
+    else
+        free(data);
+}
+
+int hf_cells_new_on(hf_cells **out, hf_backend *be, int h, int w, int stride_px, int n_labels, hf_error *err)
 {
     *out = NULL;
-    if (h < 1 || w < 1 || stride_px < 1 || n_labels < 1 || n_labels > HF_MAX_LABELS)
-        return hf_fail(err, HF_EARG, "cells: %d x %d cells of %d px with %d labels, want 1 or more, "
-                       "labels up to %d", w, h, stride_px, n_labels, HF_MAX_LABELS);
+    int rc = check_shape(h, w, stride_px, n_labels, err);
+    if (rc < 0)
+        return rc;
     hf_cells *c = calloc(1, sizeof(*c));
     if (!c)
         return hf_fail(err, HF_ENOMEM, "cells: out of memory");
     size_t n = (size_t)h * w;
     c->h = h, c->w = w, c->stride_px = stride_px, c->n_labels = n_labels;
-    c->labels = calloc(n * n_labels, sizeof(float));
-    c->xy = calloc(n * 2, sizeof(float));
-    c->similarity = calloc(n, sizeof(float));
-    if (!c->labels || !c->xy || !c->similarity) {
-        hf_cells_free(&c);
+    if (!(c->labels = take(be, n * n_labels)) || !(c->xy = take(be, n * 2)) || !(c->similarity = take(be, n))) {
+        hf_cells_free_on(be, &c);
         return hf_fail(err, HF_ENOMEM, "cells: out of memory for %d x %d cells", w, h);
     }
     *out = c;
     return HF_OK;
 }
 
-void hf_cells_free(hf_cells **cells)
+void hf_cells_free_on(hf_backend *be, hf_cells **cells)
 {
     if (!cells || !*cells)
         return;
-    free((*cells)->labels);
-    free((*cells)->xy);
-    free((*cells)->similarity);
+    give(be, (*cells)->labels);
+    give(be, (*cells)->xy);
+    give(be, (*cells)->similarity);
     free(*cells);
     *cells = NULL;
+}
+
+int hf_cells_new(hf_cells **out, int h, int w, int stride_px, int n_labels, hf_error *err)
+{
+    return hf_cells_new_on(out, NULL, h, w, stride_px, n_labels, err);
+}
+
+/* Views of the three maps. */
+static void list_maps(hf_tensor maps[3], const hf_cells *c)
+{
+    maps[0] = hf_tensor_view(c->labels, HF_F32, 3, c->h, c->w, c->n_labels);
+    maps[1] = hf_tensor_view(c->xy, HF_F32, 3, c->h, c->w, 2);
+    maps[2] = hf_tensor_view(c->similarity, HF_F32, 2, c->h, c->w);
+}
+
+int hf_cells_to_host(hf_cells *host, hf_backend *be, const hf_cells *cells, hf_error *err)
+{
+    hf_tensor from[3], to[3];
+    int rc = HF_OK;
+    list_maps(from, cells);
+    list_maps(to, host);
+    for (int i = 0; rc == HF_OK && i < 3; i++)
+        rc = be->ops.read(be, to[i].data, &from[i], err);
+    return rc < 0 ? rc : be->ops.sync(be, err);
+}
+
+int hf_cells_from_host(const hf_cells *cells, hf_backend *be, const hf_cells *host, hf_error *err)
+{
+    hf_tensor from[3], to[3];
+    int rc = HF_OK;
+    list_maps(from, host);
+    list_maps(to, cells);
+    for (int i = 0; rc == HF_OK && i < 3; i++)
+        rc = be->ops.write(be, &to[i], from[i].data, err);
+    return rc < 0 ? rc : be->ops.sync(be, err);
+}
+
+void hf_cells_free(hf_cells **cells)
+{
+    hf_cells_free_on(NULL, cells);
 }
 
 /* Values low..high as bytes, rounded to the nearest of 256 steps. */

@@ -9,6 +9,7 @@
 #define HF_PROPAGATE_CELLS_H
 
 #include <stdio.h>
+#include "src/backend.h"
 #include "src/hfprop.h"
 
 struct hf_cells {
@@ -21,6 +22,15 @@ struct hf_cells {
 };
 
 int  hf_cells_new(hf_cells **out, int h, int w, int stride_px, int n_labels, hf_error *err);
+
+/* Cells whose three maps are in a backend's memory; the struct itself is on the host. Freed by hf_cells_free_on alone,
+ * which takes a pointer to NULL. Where the backend has host memory they are cells like any other. */
+int  hf_cells_new_on(hf_cells **out, hf_backend *be, int h, int w, int stride_px, int n_labels, hf_error *err);
+void hf_cells_free_on(hf_backend *be, hf_cells **cells);
+
+/* Maps between cells on a backend and cells of the same shape on the host. Both return when the bytes are there. */
+int hf_cells_to_host(hf_cells *host, hf_backend *be, const hf_cells *cells, hf_error *err);
+int hf_cells_from_host(const hf_cells *cells, hf_backend *be, const hf_cells *host, hf_error *err);
 
 /*
  * One frame to and from a spool, 9 + L bytes a cell; `path` is for messages. The file is for the

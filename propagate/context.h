@@ -50,9 +50,13 @@ int64_t hf_context_bytes(const hf_model *model, int width, int height,
 int hf_context_seed(hf_context *context, const uint8_t *rgb, const uint8_t *ids, int n_labels,
                     hf_error *err);
 
-/* The next frame away from the drawn one. cells: made by hf_cells_new with the sizes of
- * hf_context_cells_shape and the n_labels of seed; anything else is HF_EARG. */
+/* The next frame away from the drawn one. cells: made by hf_cells_new_on, on the model's backend, with the sizes of
+ * hf_context_cells_shape and the n_labels of seed; anything else is HF_EARG. rgb must stay as it is until
+ * sync has returned. */
 int hf_context_step(hf_context *context, hf_cells *cells, const uint8_t *rgb, hf_error *err);
+
+/* The same with rgb in the backend's memory. */
+int hf_context_step_on(hf_context *context, const hf_cells *cells, const uint8_t *rgb, hf_error *err);
 
 /* Everything step needs to go on later, for --resume. The drawn frame is seeded again
  * before load. load returns HF_EFORMAT for a file of another size, label count, parameters

@@ -58,6 +58,12 @@ static void *take(hf_backend *be, size_t bytes, bool *ok)
     return memory;
 }
 
+/* One block for the maps of all references, of `bytes` each. */
+static void *take_maps(const hf_context *c, size_t bytes, bool *ok)
+{
+    return take(c->be, bytes * (1 + (size_t)c->p.n_recent), ok);
+}
+
 static bool take_references(hf_context *c)
 {
     size_t n = (size_t)c->n_cells, nf = (size_t)c->fh * c->fw, n_refs = 1 + (size_t)c->p.n_recent;
@@ -66,11 +72,15 @@ static bool take_references(hf_context *c)
     c->fine_refs = calloc(n_refs, sizeof(*c->fine_refs));
     if (!c->refs || !c->fine_refs)
         return false;
-    for (size_t i = 0; i < n_refs; i++) {
-        c->refs[i].packed = take(c->be, n * c->P, &ok);
-        c->refs[i].xy = take(c->be, n * 2 * sizeof(float), &ok);
-        c->fine_refs[i].patches = take(c->be, nf * HF_FINE_CHANNELS, &ok);
-        c->fine_refs[i].xy = take(c->be, nf * 2 * sizeof(float), &ok);
+    c->refs[0].packed = take_maps(c, n * c->P, &ok);
+    c->refs[0].xy = take_maps(c, n * 2 * sizeof(float), &ok);
+    c->fine_refs[0].patches = take_maps(c, nf * HF_FINE_CHANNELS, &ok);
+    c->fine_refs[0].xy = take_maps(c, nf * 2 * sizeof(float), &ok);
+    for (size_t i = 1; ok && i < n_refs; i++) {
+        c->refs[i].packed = c->refs[0].packed + i * n * c->P;
+        c->refs[i].xy = c->refs[0].xy + i * n * 2;
+        c->fine_refs[i].patches = c->fine_refs[0].patches + i * nf * HF_FINE_CHANNELS;
+        c->fine_refs[i].xy = c->fine_refs[0].xy + i * nf * 2;
     }
     return ok;
 }
@@ -79,29 +89,31 @@ static bool take_references(hf_context *c)
 static bool take_scratch(hf_context *c)
 {
     size_t n = (size_t)c->n_cells, nf = (size_t)c->fh * c->fw, matches = n * c->p.k;
+    hf_context_lists *l = &c->lists;
     bool ok = true;
+    *l = (hf_context_lists){ .h = c->h, .w = c->w, .k = c->p.k, .stride_px = c->stride_px };
     c->rgb = take(c->be, (size_t)c->W * c->H * 3, &ok);
     c->features = take(c->be, n * c->D * sizeof(float), &ok);
     c->bytes = take(c->be, n * c->P, &ok);
-    c->index = take(c->be, matches * sizeof(int32_t), &ok);
-    c->similarity = take(c->be, matches * sizeof(float), &ok);
-    c->weight = take(c->be, matches * sizeof(float), &ok);
+    l->index = take(c->be, matches * sizeof(int32_t), &ok);
+    l->similarity = take(c->be, matches * sizeof(float), &ok);
+    l->weight = take(c->be, matches * sizeof(float), &ok);
+    l->shift = take(c->be, (size_t)c->h * c->tiles * 2 * sizeof(int32_t), &ok);
+    l->guess = take(c->be, n * sizeof(int32_t), &ok);
     c->patches = take(c->be, nf * HF_FINE_CHANNELS, &ok);
     c->colours = take(c->be, nf * 3, &ok);
-    c->shift = take(c->be, (size_t)c->h * c->tiles * 2 * sizeof(int32_t), &ok);
-    c->guess = take(c->be, n * sizeof(int32_t), &ok);
     return ok;
 }
 
 static void free_labels(hf_context *c)
 {
-    hf_backend *be = c->be;
-    for (int i = 0; c->refs && c->fine_refs && i <= c->p.n_recent; i++) {
-        be->ops.free(be, c->refs[i].labels);
-        be->ops.free(be, c->fine_refs[i].labels);
-        c->refs[i].labels = c->fine_refs[i].labels = NULL;
+    if (c->refs && c->fine_refs) {
+        c->be->ops.free(c->be, c->refs[0].labels);
+        c->be->ops.free(c->be, c->fine_refs[0].labels);
+        for (int i = 0; i <= c->p.n_recent; i++)
+            c->refs[i].labels = c->fine_refs[i].labels = NULL;
     }
-    hf_cells_free(&c->coarse);
+    hf_cells_free_on(c->be, &c->coarse);
     c->L = 0;
 }
 
@@ -112,11 +124,13 @@ int hf_context_take_labels(hf_context *c, int n_labels, hf_error *err)
     int rc;
 
     free_labels(c);
-    if ((rc = hf_cells_new(&c->coarse, c->h, c->w, c->stride_px, n_labels, err)) < 0)
+    if ((rc = hf_cells_new_on(&c->coarse, c->be, c->h, c->w, c->stride_px, n_labels, err)) < 0)
         return rc;
-    for (int i = 0; i <= c->p.n_recent; i++) {
-        c->refs[i].labels = take(c->be, n * n_labels * sizeof(float), &ok);
-        c->fine_refs[i].labels = take(c->be, nf * n_labels * sizeof(float), &ok);
+    c->refs[0].labels = take_maps(c, n * n_labels * sizeof(float), &ok);
+    c->fine_refs[0].labels = take_maps(c, nf * n_labels * sizeof(float), &ok);
+    for (int i = 1; ok && i <= c->p.n_recent; i++) {
+        c->refs[i].labels = c->refs[0].labels + (size_t)i * n * n_labels;
+        c->fine_refs[i].labels = c->fine_refs[0].labels + (size_t)i * nf * n_labels;
     }
     if (!ok)
         return hf_fail(err, HF_ENOMEM, "context: out of memory for %d labels", n_labels);
@@ -158,7 +172,7 @@ int hf_context_open(hf_context **out, hf_model *model, int width, int height,
         rc = hf_fail(err, HF_ENOMEM, "context: out of memory for %d x %d pixels", width, height);
         goto end;
     }
-    if ((rc = hf_anchor_open(&c->anchor, width, height, c->stride_px, c->fine_px, err)) < 0 ||
+    if ((rc = hf_anchor_open(&c->anchor, c->be, width, height, c->stride_px, c->fine_px, err)) < 0 ||
         (rc = model->prepare(model, width, height, err)) < 0)
         goto end;
     *out = c;
@@ -176,16 +190,17 @@ void hf_context_close(hf_context **context)
     hf_backend *be = c->be;
     free_labels(c);
     hf_anchor_close(&c->anchor);
-    for (int i = 0; c->refs && c->fine_refs && i <= c->p.n_recent; i++) {
-        be->ops.free(be, c->refs[i].packed);
-        be->ops.free(be, c->refs[i].xy);
-        be->ops.free(be, c->fine_refs[i].patches);
-        be->ops.free(be, c->fine_refs[i].xy);
+    if (c->refs && c->fine_refs) {
+        be->ops.free(be, c->refs[0].packed);
+        be->ops.free(be, c->refs[0].xy);
+        be->ops.free(be, c->fine_refs[0].patches);
+        be->ops.free(be, c->fine_refs[0].xy);
     }
     free(c->refs);
     free(c->fine_refs);
-    void *scratch[] = { c->rgb, c->features, c->bytes, c->index, c->similarity, c->weight, c->patches,
-                        c->colours, c->shift, c->guess };
+    const hf_context_lists *l = &c->lists;
+    void *scratch[] = { c->rgb, c->features, c->bytes, l->index, l->similarity, l->weight, l->shift, l->guess,
+                        c->patches, c->colours };
     for (size_t i = 0; i < sizeof(scratch) / sizeof(scratch[0]); i++)
         be->ops.free(be, scratch[i]);
     free(c);

@@ -9,15 +9,8 @@
 
 #include "propagate/anchor.h"
 #include "propagate/context.h"
-#include "propagate/fine.h"
+#include "propagate/context_ops.h"
 #include "propagate/match_context.h"
-
-/* A frame that others are matched against. Reference 0 is the drawn frame. */
-typedef struct hf_context_reference {
-    uint8_t *packed; /* features, the matcher's form of a reference */
-    float   *labels; /* [h,w,L] */
-    float   *xy;     /* [h,w,2] pixels of the drawn frame */
-} hf_context_reference;
 
 struct hf_context {
     hf_model          *model;
@@ -25,21 +18,19 @@ struct hf_context {
     hf_context_params  p;
     int        W, H, h, w, D, P, L;
     int        stride_px, n_cells, tiles;
+    /* Everything below is in the backend's memory, but for the arrays of structs themselves. The maps of all
+     * references lie in one block each, at which reference 0 points. */
     hf_context_reference *refs;       /* [1 + n_recent] the drawn frame, then a ring */
     int64_t    n_steps;    /* frames since seed */
     uint8_t   *rgb;        /* [H,W,3] */
     float     *features;   /* [h,w,D] */
     uint8_t   *bytes;      /* [h,w,P] the same, the matcher's form of a target */
-    int32_t   *index;      /* [h,w,K] */
-    float     *similarity; /* [h,w,K] */
-    float     *weight;     /* [h,w,K] votes */
+    hf_context_lists lists;
     hf_cells  *coarse;     /* the vote of the cells themselves */
     int        fh, fw, fine_px; /* fine cells */
     uint8_t   *patches;    /* [fh,fw,32] of the new frame */
     uint8_t   *colours;    /* [fh,fw,3] scratch */
     hf_fine_reference *fine_refs; /* [1 + n_recent] as hf_fine_vote wants them */
-    int32_t   *shift;      /* [h,tiles,2] of the drawn frame's window */
-    int32_t   *guess;      /* [h,w] the cell of the last frame that looks most alike, -1 = none */
     hf_anchor *anchor;     /* holds the cells to the drawn frame */
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "propagate/context_parts.h"
+#include "propagate/state_file.h"
 
 /* What must agree for the rest to make sense. */
 typedef struct saved_header {
@@ -52,13 +53,14 @@ int hf_context_save(const hf_context *c, FILE *file, const char *path, hf_error 
 {
     saved_header s = header_of(c);
     part parts[N_PARTS];
+    int rc;
     if (fwrite(&s, sizeof(s), 1, file) != 1)
         return hf_fail(err, HF_EIO, "%s: state not written: %s", path, strerror(errno));
     for (int slot = 1; slot <= c->p.n_recent; slot++) {
         list_parts(parts, c, slot);
         for (int i = 0; i < N_PARTS; i++)
-            if (fwrite(parts[i].data, 1, parts[i].bytes, file) != parts[i].bytes)
-                return hf_fail(err, HF_EIO, "%s: state not written: %s", path, strerror(errno));
+            if ((rc = hf_state_write(c->be, parts[i].data, parts[i].bytes, file, path, err)) < 0)
+                return rc;
     }
     return hf_anchor_save(c->anchor, file, path, err);
 }
@@ -67,6 +69,7 @@ int hf_context_load(hf_context *c, FILE *file, const char *path, hf_error *err)
 {
     saved_header s, want = header_of(c);
     part parts[N_PARTS];
+    int rc;
     if (fread(&s, sizeof(s), 1, file) != 1)
         return hf_fail(err, HF_EFORMAT, "%s: too short for a saved state", path);
     want.n_steps = s.n_steps;
@@ -77,8 +80,8 @@ int hf_context_load(hf_context *c, FILE *file, const char *path, hf_error *err)
     for (int slot = 1; slot <= c->p.n_recent; slot++) {
         list_parts(parts, c, slot);
         for (int i = 0; i < N_PARTS; i++)
-            if (fread(parts[i].data, 1, parts[i].bytes, file) != parts[i].bytes)
-                return hf_fail(err, HF_EFORMAT, "%s: ends inside a saved state", path);
+            if ((rc = hf_state_read(c->be, parts[i].data, parts[i].bytes, file, path, err)) < 0)
+                return rc;
     }
     c->n_steps = s.n_steps;
     return hf_anchor_load(c->anchor, file, path, err);

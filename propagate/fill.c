@@ -7,6 +7,7 @@
  */
 #include "propagate/fill.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,9 +129,19 @@ static void pull(level *to, const level *from, int C, int finest)
     }
 }
 
+static int has_holes(const hf_fill *fill, const float *weight)
+{
+    for (int64_t i = 0; i < (int64_t)fill->width * fill->height; i++)
+        if (!(weight[i] > 0.0f))
+            return 1;
+    return 0;
+}
+
 void hf_fill_run(hf_fill *fill, float *data, const float *weight, int C)
 {
     level *levels = fill->levels;
+    if (!has_holes(fill, weight))
+        return;
     levels[0].data = data;
     levels[0].weight = (float *)weight; /* level 0 is only read */
     for (int i = 1; i < fill->n_levels; i++)

@@ -1,6 +1,8 @@
 /* fill_ops.c - the entries of the backends' tables that belong to propagation. */
 #include "propagate/fill_ops.h"
 
+#include "propagate/context_ops.h"
+#include "propagate/first_ops.h"
 #include "propagate/match_context.h"
 #include "propagate/match_dense.h"
 #include "propagate/match_stay.h"
@@ -8,6 +10,8 @@
 
 void hf_ref_fill_propagation(hf_backend *be)
 {
+    be->ops.first = &hf_host_first_ops;
+    be->ops.context = &hf_host_context_ops;
     be->ops.match_context = hf_ref_match_context;
     be->ops.match_dense_scratch_bytes = hf_ref_match_dense_scratch_bytes;
     be->ops.match_dense = hf_ref_match_dense;

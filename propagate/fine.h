@@ -35,7 +35,7 @@ typedef struct hf_fine_matches {
 void hf_fine_describe(uint8_t *patches, uint8_t *colours, const uint8_t *rgb, int W, int H, int stride_px);
 
 /* out: fine cells; cell (y,x) is in cell (y/2,x/2) of the matches. patches: those of the frame. */
-void hf_fine_vote(hf_cells *out, const uint8_t *patches, const hf_fine_matches *matches,
+void hf_fine_vote(const hf_cells *out, const uint8_t *patches, const hf_fine_matches *matches,
                   const hf_fine_reference *refs);
 
 #endif

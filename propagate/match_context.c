@@ -7,30 +7,11 @@
  */
 #include "propagate/match_context.h"
 
-#include <assert.h>
 #include <string.h>
 
+#include "propagate/context_cell.h"
 #include "propagate/match_tile.h"
 #include "src/simd.h"
-
-#define ZERO 128 /* the byte of 0.0 */
-
-static int check(const hf_tensor *index, const hf_tensor *target, const hf_tensor *reference,
-                 const hf_match_context_params *p, hf_error *err)
-{
-    assert(index->n_dims == 3 && target->n_dims == 3 && reference->n_dims == 4);
-    assert(target->dtype == HF_U8 && reference->dtype == HF_U8 && target->shape[2] % 4 == 0);
-    assert(reference->shape[0] == target->shape[0] && 4 * reference->shape[1] == target->shape[2] &&
-           reference->shape[2] == target->shape[1] && reference->shape[3] == 4);
-    if (p->k < 1 || p->k > HF_MATCH_MAX_K)
-        return hf_fail(err, HF_EARG, "match: k is %d, want 1..%d", p->k, HF_MATCH_MAX_K);
-    if (p->radius_cells < 0)
-        return hf_fail(err, HF_EARG, "match: radius is %d cells, want 0 or more", p->radius_cells);
-    if (p->reference < 0)
-        return hf_fail(err, HF_EARG, "match: reference is %d, want 0 or more", p->reference);
-    assert(index->shape[2] == p->k);
-    return HF_OK;
-}
 
 void hf_match_context_clear(int32_t *index, float *similarity, int64_t count)
 {
@@ -45,10 +26,8 @@ void hf_match_context_bytes(uint8_t *target, const float *features, int h, int w
     int P = HF_MATCH_PAD(D);
 #pragma omp parallel for
     for (int cell = 0; cell < h * w; cell++)
-        for (int d = 0; d < P; d++) {
-            float v = d < D ? features[(size_t)cell * D + d] * HF_MATCH_UNIT + ZERO + 0.5f : ZERO;
-            target[(size_t)cell * P + d] = (uint8_t)(v < 1 ? 1 : v > 255 ? 255 : v);
-        }
+        for (int d = 0; d < P; d++)
+            target[(size_t)cell * P + d] = d < D ? hf_match_byte(features[(size_t)cell * D + d]) : HF_MATCH_ZERO;
 }
 
 void hf_match_context_pack(uint8_t *reference, const uint8_t *target, int h, int w, int D)
@@ -68,7 +47,7 @@ int hf_ref_match_context(hf_backend *be, const hf_tensor *index, const hf_tensor
                          const hf_tensor *shift, const hf_match_context_params *p, hf_error *err)
 {
     (void)be;
-    int rc = check(index, target, reference, p, err);
+    int rc = hf_match_context_check(index, target, reference, p, err);
     if (rc < 0)
         return rc;
     int h = (int)target->shape[0], w = (int)target->shape[1], P = (int)target->shape[2];
@@ -85,8 +64,8 @@ int hf_ref_match_context(hf_backend *be, const hf_tensor *index, const hf_tensor
         for (int u = hf_max_int(0, cx - r); u <= hf_min_int(w - 1, cx + r); u++) {
             int32_t sum = 0;
             for (int d = 0; d < P; d++)
-                sum += (t[cell * P + d] - ZERO) *
-                       (ref[(((size_t)v * (P / 4) + d / 4) * w + u) * 4 + d % 4] - ZERO);
+                sum += (t[cell * P + d] - HF_MATCH_ZERO) *
+                       (ref[(((size_t)v * (P / 4) + d / 4) * w + u) * 4 + d % 4] - HF_MATCH_ZERO);
             hf_match_insert((int32_t *)index->data + cell * p->k, (float *)similarity->data + cell * p->k,
                             p->k, (int32_t)(((int64_t)p->reference * h + v) * w + u),
                             (float)sum * HF_MATCH_SCALE);
@@ -107,8 +86,8 @@ static inline __attribute__((always_inline)) void dots_8x16(int32_t *sums, const
         for (int i = 0; i < HF_MATCH_TILE; i++) {
             int32_t *s = sums + i * HF_MATCH_LANES;
             for (int u = 0; u < n; u++)
-                s[u] += (c[4 * u] - ZERO) * t[4 * i] + (c[4 * u + 1] - ZERO) * t[4 * i + 1] +
-                        (c[4 * u + 2] - ZERO) * t[4 * i + 2] + (c[4 * u + 3] - ZERO) * t[4 * i + 3];
+                s[u] += (c[4 * u] - HF_MATCH_ZERO) * t[4 * i] + (c[4 * u + 1] - HF_MATCH_ZERO) * t[4 * i + 1] +
+                        (c[4 * u + 2] - HF_MATCH_ZERO) * t[4 * i + 2] + (c[4 * u + 3] - HF_MATCH_ZERO) * t[4 * i + 3];
         }
     }
 }
@@ -159,7 +138,7 @@ static void load_targets(hf_match_tile *t, const uint8_t *target, int P)
         int sum = 0;
         for (int d = 0; i < t->n && d < P; d++)
             sum += cell[d];
-        t->target_sum[i] = i < t->n ? sum - ZERO * P : 0;
+        t->target_sum[i] = i < t->n ? sum - HF_MATCH_ZERO * P : 0;
         for (int q = 0; q < P / 4; q++) { /* four at a time; v - 128 as a signed byte is v with its top bit turned */
             uint32_t four = 0x80808080u;
             if (i < t->n)
@@ -174,7 +153,7 @@ int hf_match_context_run(bool vnni, hf_backend *be, const hf_tensor *index, cons
                          const hf_tensor *target, const hf_tensor *reference,
                          const hf_tensor *shift, const hf_match_context_params *p, hf_error *err)
 {
-    int rc = check(index, target, reference, p, err);
+    int rc = hf_match_context_check(index, target, reference, p, err);
     if (rc < 0)
         return rc;
     int h = (int)target->shape[0], w = (int)target->shape[1], P = (int)target->shape[2];

@@ -14,12 +14,15 @@
 #ifndef HF_PROPAGATE_MATCH_CONTEXT_H
 #define HF_PROPAGATE_MATCH_CONTEXT_H
 
+#include <assert.h>
 #include "src/backend.h"
 
 #define HF_MATCH_MAX_K 32
 #define HF_MATCH_TILE 8           /* target cells of one row that share a window centre */
 #define HF_MATCH_NONE (-1e9f)     /* similarity of an unused slot: below every other */
 #define HF_MATCH_UNIT 256         /* steps of a byte for 1.0 */
+#define HF_MATCH_ZERO 128         /* the byte of 0.0 */
+#define HF_MATCH_SCALE (1.0f / (HF_MATCH_UNIT * HF_MATCH_UNIT)) /* a power of two: exact */
 #define HF_MATCH_PAD(D) (((D) + 3) / 4 * 4) /* channels of the byte forms: padded by 128, which is 0 */
 
 struct hf_match_context_params {
@@ -43,6 +46,24 @@ struct hf_match_context_params {
  * whatever the order of the calls.
  * Returns HF_OK, or HF_EARG for parameters outside the ranges above.
  */
+
+/* Asserts the shapes; HF_EARG for parameters outside their ranges. For every backend. */
+static inline int hf_match_context_check(const hf_tensor *index, const hf_tensor *target, const hf_tensor *reference,
+                                         const hf_match_context_params *p, hf_error *err)
+{
+    assert(index->n_dims == 3 && target->n_dims == 3 && reference->n_dims == 4);
+    assert(target->dtype == HF_U8 && reference->dtype == HF_U8 && target->shape[2] % 4 == 0);
+    assert(reference->shape[0] == target->shape[0] && 4 * reference->shape[1] == target->shape[2] &&
+           reference->shape[2] == target->shape[1] && reference->shape[3] == 4);
+    if (p->k < 1 || p->k > HF_MATCH_MAX_K)
+        return hf_fail(err, HF_EARG, "match: k is %d, want 1..%d", p->k, HF_MATCH_MAX_K);
+    if (p->radius_cells < 0)
+        return hf_fail(err, HF_EARG, "match: radius is %d cells, want 0 or more", p->radius_cells);
+    if (p->reference < 0)
+        return hf_fail(err, HF_EARG, "match: reference is %d, want 0 or more", p->reference);
+    assert(index->shape[2] == p->k);
+    return HF_OK;
+}
 
 /* Both lists to their empty state: index -1, similarity HF_MATCH_NONE. Host memory. */
 void hf_match_context_clear(int32_t *index, float *similarity, int64_t count);

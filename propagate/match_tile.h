@@ -6,7 +6,6 @@
 
 #define HF_MATCH_LANES 16          /* candidates compared at once */
 #define HF_MATCH_MAX_CHANNELS 2048
-#define HF_MATCH_SCALE (1.0f / (HF_MATCH_UNIT * HF_MATCH_UNIT)) /* a power of two: exact */
 
 /* Up to 8 target cells of one row. */
 typedef struct hf_match_tile {

@@ -11,6 +11,9 @@
 
 #include <stdint.h>
 #include "propagate/cells.h"
+#include "propagate/guide.h"
+
+#define HF_REFINE_JOINED_PX 8 /* smaller cells are joined to these where coordinates are made */
 
 typedef struct hf_refine hf_refine;
 
@@ -48,5 +51,17 @@ int64_t hf_refine_bytes(int width, int height, int n_cells);
  */
 int hf_refine_run(hf_refine *refine, float *soft, float *xy, float *cover, const hf_cells *cells,
                   const uint8_t *rgb, const hf_drawn *drawn, hf_error *err);
+
+/* HF_EARG unless the cells fit, see above. For every backend. */
+static inline int hf_refine_check(int W, int H, int max_labels, const hf_cells *cells, hf_error *err)
+{
+    int L = cells->n_labels, s = cells->stride_px;
+    /* Cells finer than a block (of a small frame that was enlarged) are joined, or nothing holds them. */
+    if (L > max_labels || s < 1 || (s < HF_GUIDE_BLOCK && HF_REFINE_JOINED_PX % s != 0) ||
+        cells->h != (H + s - 1) / s || cells->w != (W + s - 1) / s)
+        return hf_fail(err, HF_EARG, "refine: %d x %d cells of %d px with %d labels do not fit "
+                       "%d x %d pixels with up to %d labels", cells->h, cells->w, s, L, W, H, max_labels);
+    return HF_OK;
+}
 
 #endif

@@ -11,30 +11,12 @@
 
 #include "src/simd.h"
 
-#define PATCH_MARGIN 4 /* pixels around the block that count too */
-#define MAX_PATCH 64
-/* A longer way from the wish must pay: lightness steps per pixel of the patch and pixel of way. */
-#define WAY_COST 0.05f
-/* Lightness steps a pixel, the noise of a codec: a wish that is as good is a pixel off at most. */
-#define AT_HOME 1.5f
-
-static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
-
-static int border_of(void) { return MAX_PATCH + HF_REGISTER_MAX_REACH + 2; }
-
-int64_t hf_light_bytes(int width, int height)
-{
-    return (int64_t)(width + 2 * border_of()) * (height + 2 * border_of());
-}
-
 int hf_light_new(hf_light **out, int width, int height, hf_error *err)
 {
     *out = NULL;
     hf_light *l = calloc(1, sizeof(*l));
     if (l) {
-        l->width = width, l->height = height;
-        l->border = border_of();
-        l->pitch = width + 2 * l->border;
+        *l = hf_light_shape(width, height);
         l->pixels = calloc(1, (size_t)hf_light_bytes(width, height));
     }
     if (!l || !l->pixels) {
@@ -58,15 +40,15 @@ HF_CLONES
 static void light_row(uint8_t *out, const uint8_t *rgb, int n)
 {
     for (int x = 0; x < n; x++)
-        out[x] = (uint8_t)((77 * rgb[3 * x] + 150 * rgb[3 * x + 1] + 29 * rgb[3 * x + 2] + 128) >> 8);
+        out[x] = (uint8_t)hf_lightness(rgb[3 * x], rgb[3 * x + 1], rgb[3 * x + 2]);
 }
 
-void hf_light_fill(hf_light *l, const uint8_t *rgb)
+void hf_light_fill(const hf_light *l, const uint8_t *rgb)
 {
 #pragma omp parallel for
     for (int y = -l->border; y < l->height + l->border; y++) {
         uint8_t *row = l->pixels + (size_t)(y + l->border) * l->pitch;
-        light_row(row + l->border, rgb + (size_t)clamp(y, 0, l->height - 1) * l->width * 3, l->width);
+        light_row(row + l->border, rgb + (size_t)hf_clamp_int(y, 0, l->height - 1) * l->width * 3, l->width);
         memset(row, row[l->border], (size_t)l->border);
         memset(row + l->border + l->width, row[l->border + l->width - 1], (size_t)l->border);
     }
@@ -109,31 +91,11 @@ static void differences(int *sums, int n, const uint8_t *a, const uint8_t *b, in
         sums[i] = difference(a, b + i, pitch, size);
 }
 
-/* Where between its neighbours the smallest of three equally spaced costs lies, -0.5..0.5. */
-static float parabola(int before, int at, int after)
-{
-    int bend = before + after - 2 * at;
-    return bend > 0 ? 0.5f * (float)(before - after) / (float)bend : 0;
-}
-
-hf_block hf_block_at(const hf_light *frame, const hf_light *other, int x, int y, int size)
-{
-    hf_block b = { .pitch = frame->pitch, .size = size + 2 * PATCH_MARGIN };
-    if (b.size > MAX_PATCH)
-        b.size = MAX_PATCH;
-    int px = x + size / 2 - b.size / 2, py = y + size / 2 - b.size / 2, border = frame->border;
-    size_t at = (size_t)(py + border) * frame->pitch + px + border;
-    b.frame = frame->pixels + at, b.other = other->pixels + at;
-    b.low_x = -px - border, b.high_x = frame->width + border - b.size - px;
-    b.low_y = -py - border, b.high_y = frame->height + border - b.size - py;
-    return b;
-}
-
 int hf_block_difference(const hf_block *b, int dx, int dy)
 {
     int sum;
-    dx = clamp(dx, b->low_x, b->high_x);
-    dy = clamp(dy, b->low_y, b->high_y);
+    dx = hf_clamp_int(dx, b->low_x, b->high_x);
+    dy = hf_clamp_int(dy, b->low_y, b->high_y);
     differences(&sum, 1, b->frame, b->other + (ptrdiff_t)dy * b->pitch + dx, b->pitch, b->size);
     return sum;
 }
@@ -143,7 +105,7 @@ int hf_block_difference(const hf_block *b, int dx, int dy)
 /* Differences of a row of n moves that begins at (dx, dy); outside the bordered picture those of its edge. */
 static void row_of_differences(const hf_block *b, int *sums, int n, int dx, int dy)
 {
-    dy = clamp(dy, b->low_y, b->high_y);
+    dy = hf_clamp_int(dy, b->low_y, b->high_y);
     if (dx >= b->low_x && dx + n - 1 <= b->high_x) {
         differences(sums, n, b->frame, b->other + (ptrdiff_t)dy * b->pitch + dx, b->pitch, b->size);
         return;
@@ -155,13 +117,13 @@ static void row_of_differences(const hf_block *b, int *sums, int n, int dx, int 
 float hf_block_search(const hf_block *b, int reach, int cx, int cy, float *move)
 {
     int sums[MAX_SIDE], best = hf_block_difference(b, cx, cy), at_x = 0, at_y = 0;
-    float scale = 1.0f / (float)(b->size * b->size), way = WAY_COST / scale, best_cost = (float)best;
+    float scale = 1.0f / (float)(b->size * b->size), way = HF_WAY_COST / scale, best_cost = (float)best;
 
     move[0] = (float)cx;
     move[1] = (float)cy;
     if (best == 0)
         return 0;
-    if ((float)best * scale < AT_HOME && reach > 1)
+    if ((float)best * scale < HF_AT_HOME && reach > 1)
         reach = 1;
     for (int dy = -reach; dy <= reach; dy++) {
         row_of_differences(b, sums, 2 * reach + 1, cx - reach, cy + dy);
@@ -178,8 +140,8 @@ float hf_block_search(const hf_block *b, int reach, int cx, int cy, float *move)
     move[1] += (float)at_y;
     if (best > 0) {
         int x = cx + at_x, y = cy + at_y;
-        move[0] += parabola(hf_block_difference(b, x - 1, y), best, hf_block_difference(b, x + 1, y));
-        move[1] += parabola(hf_block_difference(b, x, y - 1), best, hf_block_difference(b, x, y + 1));
+        move[0] += hf_block_parabola(hf_block_difference(b, x - 1, y), best, hf_block_difference(b, x + 1, y));
+        move[1] += hf_block_parabola(hf_block_difference(b, x, y - 1), best, hf_block_difference(b, x, y + 1));
     }
     return (float)best * scale;
 }

@@ -7,31 +7,12 @@
 #define HF_PROPAGATE_REGISTER_H
 
 #include <stdint.h>
+#include "propagate/block.h"
 #include "src/error.h"
-
-/* Lightness of a picture, continued past its edges so that a search needs no clamping. */
-typedef struct hf_light {
-    int      width, height;
-    int      pitch, border;
-    uint8_t *pixels;
-} hf_light;
 
 int  hf_light_new(hf_light **out, int width, int height, hf_error *err);
 void hf_light_free(hf_light **light);
-void hf_light_fill(hf_light *light, const uint8_t *rgb); /* u8 [H,W,3] of the light's size */
-int64_t hf_light_bytes(int width, int height);
-
-/* A block of `frame` to be found in `other`, a light of the same size. */
-typedef struct hf_block {
-    const uint8_t *frame, *other; /* first pixel of the patch, and the same place of the other picture */
-    int pitch, size;              /* size of the patch: the block and its margin */
-    int low_x, high_x, low_y, high_y; /* moves that keep the patch inside the bordered picture */
-} hf_block;
-
-/* The block of size x size pixels whose first pixel is (x, y). */
-hf_block hf_block_at(const hf_light *frame, const hf_light *other, int x, int y, int size);
-
-#define HF_REGISTER_MAX_REACH 16
+void hf_light_fill(const hf_light *light, const uint8_t *rgb); /* u8 [H,W,3] of the light's size */
 
 /*
  * Best move of the block within reach_px of (wish_x, wish_y), into move[2] (x, y; pixels).

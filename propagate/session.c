@@ -76,9 +76,7 @@ static void fill_defaults(hf_session *s)
 
     if (!p->model.name)
         p->model.name = HF_MODEL_DEFAULT;
-    if (p->device && strcmp(p->device, "auto") == 0)
-        p->device = NULL;
-    copy_name(s->device_name, sizeof(s->device_name), &p->device, "cpu");
+    copy_name(s->device_name, sizeof(s->device_name), &p->device, "auto");
     p->match = p->match == HF_MATCH_AUTO ? HF_MATCH_CONTEXT : p->match;
     p->model.match = p->match;
     p->size = p->size ? p->size : DEFAULT_SIZE;
@@ -117,8 +115,11 @@ static int open_parts(hf_session *s, hf_error *err)
         rc = hf_backend_open(&s->backend, s->params.device, s->params.n_threads, err);
     if (rc >= 0 && s->params.match != HF_MATCH_GIVEN)
         rc = hf_model_open(&s->model, s->backend, &s->params.model, err);
-    if (rc >= 0)
+    if (rc >= 0) {
         s->params.n_threads = s->backend->n_threads;
+        if (strcmp(s->device_name, "auto") == 0)
+            snprintf(s->device_name, sizeof(s->device_name), "%s", s->backend->name);
+    }
     return rc;
 }
 
@@ -358,6 +359,15 @@ static int64_t part_bytes(const hf_session *s)
     return model + cells +
            hf_context_bytes(s->model, s->work_width, s->work_height, &c, s->n_labels) +
            hf_refine_bytes(s->params.width, s->params.height, h * w);
+}
+
+void hf_session_device(const hf_session *s, hf_device_info *info)
+{
+    hf_device_memory memory = { 0 };
+    if (s->backend->ops.memory)
+        s->backend->ops.memory(s->backend, &memory, NULL);
+    *info = (hf_device_info){ .name = s->backend->name, .about = s->backend->about, .note = s->backend->note,
+                              .bytes_peak = memory.peak, .bytes_free = memory.free, .bytes_total = memory.total };
 }
 
 int64_t hf_session_bytes(const hf_session_params *params, int n_ids, int n_keys, int has_edit)

@@ -77,41 +77,30 @@ static int fit_blocks(hf_settle *s, int n, hf_error *err)
 }
 
 /* All three channels of the block itself, without its margin, equal in both pictures? */
-static bool block_equal(const hf_settle *s, const uint8_t *rgb, const uint8_t *drawn, int x, int y,
-                        int size, int dx, int dy)
+static int hf_block_equal(const hf_settle_view *s, int x, int y, int size, int dx, int dy)
 {
     int n = x + size <= s->W ? size : s->W - x;
     if (x + dx < 0 || x + dx + n > s->W)
-        return false;
+        return 0;
     for (int v = y; v < y + size && v < s->H; v++) {
         if (v + dy < 0 || v + dy >= s->H)
-            return false;
-        if (memcmp(rgb + ((size_t)v * s->W + x) * 3, drawn + ((size_t)(v + dy) * s->W + x + dx) * 3,
+            return 0;
+        if (memcmp(s->rgb + ((size_t)v * s->W + x) * 3, s->drawn_rgb + ((size_t)(v + dy) * s->W + x + dx) * 3,
                    (size_t)n * 3) != 0)
-            return false;
+            return 0;
     }
-    return true;
+    return 1;
 }
 
-static void settle_block(const hf_settle *s, const hf_cells *cells, const uint8_t *rgb,
-                         const uint8_t *drawn, int bx, int by)
-{
-    int size = cells->stride_px, x = bx * size, y = by * size, i = by * cells->w + bx;
-    float centre = 0.5f * (float)size - 0.5f, *move = s->out.move + 2 * i;
-    float wish_x = cells->xy[2 * i] - ((float)x + centre), wish_y = cells->xy[2 * i + 1] - ((float)y + centre);
+#include "propagate/settle_cell.h" /* after hf_block_equal */
 
-    s->out.same[i] = 0;
-    if (block_equal(s, rgb, drawn, x, y, size, 0, 0)) {
-        move[0] = move[1] = s->out.residual[i] = 0;
-        s->out.same[i] = 1;
-        return;
-    }
-    hf_block b = hf_block_at(s->frame, s->drawn, x, y, size);
-    s->out.residual[i] = hf_block_search(&b, s->reach, (int)lrintf(wish_x), (int)lrintf(wish_y), move);
-    /* A patch that also fits one pixel further has no texture to hold on to. */
-    if (s->out.residual[i] == 0 && hf_block_difference(&b, (int)move[0] + 1, (int)move[1]) > 0 &&
-        hf_block_difference(&b, (int)move[0], (int)move[1] + 1) > 0)
-        s->out.same[i] = block_equal(s, rgb, drawn, x, y, size, (int)move[0], (int)move[1]);
+static void settle_block(const hf_settle_view *v, const hf_settled *out, const hf_cells *cells, int bx, int by)
+{
+    int i = by * cells->w + bx;
+    hf_settled_block b = hf_settle_block(v, cells->xy + 2 * i, cells->stride_px, bx, by);
+    out->move[2 * i] = b.move[0], out->move[2 * i + 1] = b.move[1];
+    out->residual[i] = b.residual;
+    out->same[i] = b.same;
 }
 
 int hf_settle_run(hf_settle *s, hf_settled *out, const hf_cells *cells, const uint8_t *rgb,
@@ -120,12 +109,13 @@ int hf_settle_run(hf_settle *s, hf_settled *out, const hf_cells *cells, const ui
     int rc = fit_blocks(s, cells->h * cells->w, err);
     if (rc < 0)
         return rc;
+    hf_settle_view v = { s->W, s->H, s->reach, *s->frame, *s->drawn, rgb, drawn };
     hf_light_fill(s->frame, rgb);
     hf_light_fill(s->drawn, drawn);
 #pragma omp parallel for schedule(dynamic, 2)
     for (int y = 0; y < cells->h; y++)
         for (int x = 0; x < cells->w; x++)
-            settle_block(s, cells, rgb, drawn, x, y);
+            settle_block(&v, &s->out, cells, x, y);
     *out = s->out;
     return HF_OK;
 }

@@ -7,6 +7,7 @@
 #define HF_PROPAGATE_SETTLE_H
 
 #include <stdint.h>
+#include "propagate/block.h"
 #include "propagate/cells.h"
 
 typedef struct hf_settle hf_settle;
@@ -18,6 +19,13 @@ typedef struct hf_settled {
     uint8_t *same;     /* [h,w] 1: every pixel of the block is bit for bit at that place, and the place
                         * is sure: the block's own, or one where the block has texture */
 } hf_settled;
+
+/* Two pictures u8 [H,W,3] and their lightness. */
+typedef struct hf_settle_view {
+    int            W, H, reach_px;
+    hf_light       frame, drawn;
+    const uint8_t *rgb, *drawn_rgb;
+} hf_settle_view;
 
 /* reach_px: how far a block may move from where its cell says. Returns HF_EARG, HF_ENOMEM. */
 int  hf_settle_new(hf_settle **out, int width, int height, int reach_px, hf_error *err);

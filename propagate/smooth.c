@@ -2,114 +2,22 @@
 #include "propagate/smooth.h"
 
 #include <math.h>
-#include <stdbool.h>
-#include <stddef.h>
 
-#define RADIUS 3
-#define SIGMA 2.0f /* cells */
-#define ROUNDS 3
-/* A cell with no better surroundings; keeps the normal equations regular. */
-#define RIDGE 1e-3f
-/* Moves this near to those of all neighbours, in pixels, have nothing to be smoothed. */
-#define CALM_PX 0.125f
-#define N_AROUND ((2 * RADIUS + 1) * (2 * RADIUS + 1))
+#include "propagate/smooth_cell.h"
 
-/* The cells that take part in one fit. */
-typedef struct sample {
-    float x, y;   /* cells from the middle */
-    float mx, my; /* move */
-    float say;
-} sample;
-
-/* Do the eight cells around it, of whatever label, move like this one? */
-static bool is_calm(const float *move, int h, int w, int x, int y)
+static void fill_near(float *near)
 {
-    const float *own = move + 2 * ((size_t)y * w + x);
-    for (int v = y > 0 ? y - 1 : 0; v <= y + 1 && v < h; v++)
-        for (int u = x > 0 ? x - 1 : 0; u <= x + 1 && u < w; u++) {
-            const float *m = move + 2 * ((size_t)v * w + u);
-            if (fabsf(m[0] - own[0]) > CALM_PX || fabsf(m[1] - own[1]) > CALM_PX)
-                return false;
-        }
-    return true;
-}
-
-static int gather(sample *s, const float *move, const float *trust, const uint8_t *label,
-                  const float *near, int h, int w, int x, int y)
-{
-    int n = 0;
-    for (int v = y - RADIUS; v <= y + RADIUS; v++)
-        for (int u = x - RADIUS; u <= x + RADIUS; u++) {
-            if (u < 0 || v < 0 || u >= w || v >= h)
-                continue;
-            int i = v * w + u;
-            if (label[i] != label[y * w + x] || trust[i] <= 0)
-                continue;
-            float dx = (float)(u - x), dy = (float)(v - y);
-            s[n++] = (sample){ dx, dy, move[2 * i], move[2 * i + 1],
-                               trust[i] * near[u - x + RADIUS] * near[v - y + RADIUS] };
-        }
-    return n;
-}
-
-/* Weighted least squares of m = a + b x + c y: a, b, c of both axes, or 0 where the cells lie on a line. */
-static void fit(float *f, const sample *s, const float *weight, int n)
-{
-    float sw = 0, sx = 0, sy = 0, px = 0, py = 0;
-    for (int i = 0; i < n; i++) {
-        sw += weight[i], sx += weight[i] * s[i].x, sy += weight[i] * s[i].y;
-        px += weight[i] * s[i].mx, py += weight[i] * s[i].my;
-    }
-    sx /= sw, sy /= sw, px /= sw, py /= sw;
-    float xx = RIDGE * sw, yy = RIDGE * sw, xy = 0, ax = 0, bx = 0, ay = 0, by = 0;
-    for (int i = 0; i < n; i++) {
-        float u = s[i].x - sx, v = s[i].y - sy, g = s[i].mx - px, k = s[i].my - py;
-        xx += weight[i] * u * u, yy += weight[i] * v * v, xy += weight[i] * u * v;
-        ax += weight[i] * u * g, bx += weight[i] * v * g, ay += weight[i] * u * k, by += weight[i] * v * k;
-    }
-    float det = xx * yy - xy * xy;
-    f[1] = (ax * yy - bx * xy) / det, f[2] = (bx * xx - ax * xy) / det;
-    f[4] = (ay * yy - by * xy) / det, f[5] = (by * xx - ay * xy) / det;
-    f[0] = px - f[1] * sx - f[2] * sy;
-    f[3] = py - f[4] * sx - f[5] * sy;
-}
-
-static void smooth_cell(float *out, const float *own, const sample *s, int n, float scale)
-{
-    float weight[N_AROUND], f[6], sum = 0;
-    for (int i = 0; i < n; i++)
-        sum += weight[i] = s[i].say;
-    if (!(sum > 1e-6f)) {
-        out[0] = own[0], out[1] = own[1];
-        return;
-    }
-    for (int round = 0; round < ROUNDS; round++) {
-        fit(f, s, weight, n);
-        for (int i = 0; i < n; i++) {
-            float dx = s[i].mx - (f[0] + f[1] * s[i].x + f[2] * s[i].y);
-            float dy = s[i].my - (f[3] + f[4] * s[i].x + f[5] * s[i].y);
-            weight[i] = s[i].say / (1 + (dx * dx + dy * dy) * scale);
-        }
-    }
-    out[0] = f[0], out[1] = f[3];
+    for (int i = -HF_SMOOTH_RADIUS; i <= HF_SMOOTH_RADIUS; i++)
+        near[i + HF_SMOOTH_RADIUS] = expf(-(float)(i * i) / (2 * HF_SMOOTH_SIGMA * HF_SMOOTH_SIGMA));
 }
 
 void hf_smooth_moves(float *out, const float *move, const float *trust, const uint8_t *label,
                      int h, int w, int stride_px)
 {
-    float quarter = 0.25f * (float)stride_px, near[2 * RADIUS + 1];
-    for (int i = -RADIUS; i <= RADIUS; i++)
-        near[i + RADIUS] = expf(-(float)(i * i) / (2 * SIGMA * SIGMA));
+    float near[2 * HF_SMOOTH_RADIUS + 1];
+    fill_near(near);
 #pragma omp parallel for schedule(dynamic, 2)
     for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++) {
-            sample s[N_AROUND];
-            int i = y * w + x, n;
-            if (is_calm(move, h, w, x, y)) {
-                out[2 * i] = move[2 * i], out[2 * i + 1] = move[2 * i + 1];
-                continue;
-            }
-            n = gather(s, move, trust, label, near, h, w, x, y);
-            smooth_cell(out + 2 * i, move + 2 * i, s, n, 1 / (quarter * quarter));
-        }
+        for (int x = 0; x < w; x++)
+            hf_smooth_move(out + 2 * ((size_t)y * w + x), move, trust, label, near, h, w, stride_px, x, y);
 }

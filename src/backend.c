@@ -3,6 +3,7 @@
 
 #include <omp.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,14 +69,28 @@ static int fill(hf_backend *be, const char *name, hf_error *err)
         return rc;
     }
     if (!is_cuda(name, &device))
-        return hf_fail(err, HF_EARG, "backend \"%s\" is not known, want ref, cpu, cuda or cuda:N", name);
+        return hf_fail(err, HF_EARG, "device \"%s\" is not known, want auto, cpu, ref, cuda or cuda:N", name);
     be->name = "cuda";
     return hf_cuda_fill(be, device, err);
+}
+
+/* A machine without a GPU is no news; one whose GPU cannot be used is. */
+static int open_auto(hf_backend **out, int n_threads, hf_error *err)
+{
+    hf_error why = { 0 };
+    if (hf_backend_open(out, "cuda", n_threads, &why) == HF_OK)
+        return HF_OK;
+    int rc = hf_backend_open(out, "cpu", n_threads, err);
+    if (rc == HF_OK && !hf_cuda_is_absent())
+        snprintf((*out)->note, sizeof((*out)->note), "%.255s", why.text);
+    return rc;
 }
 
 int hf_backend_open(hf_backend **out, const char *name, int n_threads, hf_error *err)
 {
     *out = NULL;
+    if (!name || strcmp(name, "auto") == 0)
+        return open_auto(out, n_threads, err);
     hf_backend *be = calloc(1, sizeof(*be));
     if (!be)
         return hf_fail(err, HF_ENOMEM, "backend %s: out of memory", name);

@@ -32,6 +32,8 @@ typedef struct hf_match_dense_params hf_match_dense_params;     /* propagate/mat
 typedef struct hf_match_context_params hf_match_context_params; /* propagate/match_context.h */
 
 typedef struct hf_splat_params hf_splat_params;                 /* propagate/splat.h */
+typedef struct hf_first_ops hf_first_ops;                       /* propagate/first_ops.h */
+typedef struct hf_context_ops hf_context_ops;                   /* propagate/context_ops.h */
 
 typedef struct hf_recording hf_recording; /* of record_end; src/recorder.h is the way to use it */
 
@@ -122,10 +124,17 @@ typedef struct hf_ops {
                          const hf_tensor *target, const hf_tensor *reference,
                          const hf_tensor *shift, const hf_match_context_params *params,
                          hf_error *err);
+
+    /* The other steps of --match first, a table of their own: propagate/first_ops.h */
+    const hf_first_ops *first;
+    /* The other steps of --match context, a table of their own: propagate/context_ops.h */
+    const hf_context_ops *context;
 } hf_ops;
 
 struct hf_backend {
     const char *name;        /* "ref", "cpu", "cuda" */
+    char        about[192];  /* a GPU in words: its name, memory, compute capability, driver; empty on the host */
+    char        note[256];   /* after "auto": why a GPU that is here is not used; else empty */
     bool        host_memory; /* tensors may be read through their pointer after sync */
     int         n_threads;
     hf_ops      ops;
@@ -134,9 +143,10 @@ struct hf_backend {
 };
 
 /*
- * Open a backend by name: "ref", "cpu", "cuda" or "cuda:N" (src/cuda_module.h). n_threads: 0 means one for each processor that this
- * process may use. Returns HF_EARG for a name that is not known (the text
- * lists those that are), HF_EDEVICE when the device cannot be used.
+ * Open a backend by name: "ref", "cpu", "cuda", "cuda:N" (src/cuda_module.h), or "auto" (NULL too): cuda where there is
+ * a GPU that works, else cpu. n_threads: 0 means one for each processor that this process may use. Returns HF_EARG for a
+ * name that is not known (the text lists those that are), HF_EDEVICE when the device cannot be used,
+ * HF_EUNSUPPORTED when the GPU is too old.
  */
 int  hf_backend_open(hf_backend **out, const char *name, int n_threads, hf_error *err);
 void hf_backend_close(hf_backend **be);

@@ -10,6 +10,10 @@
 
 #include "hf_config.h"
 
+static _Thread_local bool is_absent;
+
+bool hf_cuda_is_absent(void) { return is_absent; }
+
 /* The folder of the running program, with a slash at the end; empty where that is not known. */
 static void program_folder(char *folder, size_t size)
 {
@@ -30,13 +34,16 @@ static void *open_module(hf_error *err)
 
     program_folder(beside, PATH_MAX);
     strcat(beside, HF_CUDA_MODULE_NAME);
+    is_absent = true;
     const char *tries[] = { named && *named ? named : beside, HF_LIBRARY_FOLDER "/" HF_CUDA_MODULE_NAME };
     size_t n = named && *named ? 1 : 2;
     for (size_t i = 0; i < n && !module; i++) {
         module = dlopen(tries[i], RTLD_NOW | RTLD_LOCAL);
         /* A module that is there but cannot be opened says more than one that is not. */
-        if (!module && (i == 0 || access(tries[i], F_OK) == 0))
+        bool is_there = access(tries[i], F_OK) == 0;
+        if (!module && (i == 0 || is_there))
             snprintf(why, sizeof(why), "%s", dlerror());
+        is_absent = is_absent && !is_there;
     }
     if (!module)
         hf_fail(err, HF_EDEVICE, "device cuda cannot be used: %.300s; --device cpu needs no GPU", why);
@@ -55,5 +62,7 @@ int hf_cuda_fill(hf_backend *be, int device, hf_error *err)
     if (!fill)
         return hf_fail(err, HF_EDEVICE, "device cuda cannot be used: %s has no %s", HF_CUDA_MODULE_NAME,
                        HF_CUDA_MODULE_SYMBOL);
-    return fill(be, device, &abi, err);
+    int rc = fill(be, device, &abi, err);
+    is_absent = rc == HF_EOF;
+    return is_absent ? HF_EDEVICE : rc;
 }

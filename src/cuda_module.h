@@ -14,17 +14,22 @@ typedef struct hf_cuda_module_abi {
     unsigned version;
     size_t   sizeof_backend;
 } hf_cuda_module_abi;
-#define HF_CUDA_MODULE_ABI { .version = 2, .sizeof_backend = sizeof(hf_backend) }
+#define HF_CUDA_MODULE_ABI { .version = 3, .sizeof_backend = sizeof(hf_backend) }
 
 #define HF_CUDA_MODULE_NAME "hfprop_cuda.so"
 #define HF_CUDA_MODULE_SYMBOL "hf_cuda_module_fill"
 #define HF_CUDA_MODULE_EXPORT __attribute__((visibility("default")))
 
-/* Fills be for GPU `device`. HF_EDEVICE: no driver, no such GPU, another build. HF_EUNSUPPORTED: a GPU that is too old. */
+/* Fills be for GPU `device`. HF_EDEVICE: no driver, no such GPU, another build. HF_EUNSUPPORTED: a GPU that is too old.
+ * HF_EOF instead of HF_EDEVICE: there is no driver or no GPU at all. */
 typedef int hf_cuda_module_fill_fn(hf_backend *be, int device, const hf_cuda_module_abi *abi, hf_error *err);
 HF_CUDA_MODULE_EXPORT hf_cuda_module_fill_fn hf_cuda_module_fill;
 
 /* Open the module and fill be. HF_EDEVICE, with what was tried, where there is none. The module stays open. */
 int hf_cuda_fill(hf_backend *be, int device, hf_error *err);
+
+/* Whether there is nothing to use cuda with: no module, or the module has found no driver or no GPU. Not so where a GPU
+ * is there and something else failed. Of the last hf_cuda_fill of this thread. */
+bool hf_cuda_is_absent(void);
 
 #endif

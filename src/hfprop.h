@@ -103,7 +103,7 @@ typedef struct hf_model_params {
 typedef struct hf_session_params {
     int             width, height; /* of every picture of the session */
     hf_model_params model;
-    const char   *device;        /* NULL or "auto", "cpu", "ref" */
+    const char   *device;        /* NULL or "auto": a GPU where there is one; "cuda", "cuda:N", "cpu", "ref" */
     int           n_threads;     /* 0: one a processor */
     int           size;          /* shorter side that features are computed at; 0: 480. The frame is
                                     averaged down by the whole factor that comes nearest; a small one is doubled */
@@ -158,6 +158,16 @@ void hf_session_close(hf_session **session);
 
 /* The parameters in use, every default filled in (the mode too); for logs. */
 void hf_session_settings(const hf_session *session, hf_session_params *settings);
+
+/* Where a session computes. Texts live as long as it does. */
+typedef struct hf_device_info {
+    const char *name;       /* "cpu", "ref", "cuda" */
+    const char *about;      /* a GPU in words; empty on the host */
+    const char *note;       /* after "auto": why a GPU that is here is not used; else empty */
+    int64_t     bytes_peak; /* of GPU memory that the session has used at most; 0 on the host */
+    int64_t     bytes_free, bytes_total; /* of the GPU, now */
+} hf_device_info;
+void hf_session_device(const hf_session *session, hf_device_info *info);
 
 /* Bytes the session holds, or would hold with this many objects; for --dry-run. */
 int64_t hf_session_bytes(const hf_session_params *params, int n_ids, int n_keys, int has_edit);

@@ -52,6 +52,8 @@ static double fill_value(const check_array *a, int64_t i)
     case CHECK_OFFSET: return 1000 + normal();
     case CHECK_SAME: return 0.5;
     case CHECK_TINY: return 1e-25 * normal();
+    case CHECK_SPIKE: return i == 0 ? 1e4 : normal();
+    case CHECK_MINUS_INFINITY_ROWS: return row % 3 == 1 ? -INFINITY : normal();
     case CHECK_INDEX: return floor(uniform() * (a->dtype == HF_U8 ? 256 : a->index_limit));
     }
     return 0;
@@ -76,17 +78,20 @@ static hf_tensor fill_new(const check_array *a)
 typedef struct run {
     hf_backend *be;
     hf_tensor   t[CHECK_MAX_TENSORS];
+    void       *memory[CHECK_MAX_TENSORS]; /* of t, which may begin later */
     check_args  args;
 } run;
 
-static hf_tensor upload(hf_backend *be, const hf_tensor *host)
+/* *memory: what to free. */
+static hf_tensor upload(hf_backend *be, const hf_tensor *host, int skip, void **memory)
 {
+    size_t before = (size_t)skip * hf_dtype_size(host->dtype);
     hf_tensor t = *host;
-    t.data = be->ops.alloc(be, hf_tensor_bytes(host));
-    if (!t.data) {
+    if (!(*memory = be->ops.alloc(be, hf_tensor_bytes(host) + before))) {
         fprintf(stderr, "check_ops: out of memory\n");
         exit(1);
     }
+    t.data = (char *)*memory + before;
     be->ops.write(be, &t, host->data, NULL);
     be->ops.sync(be, NULL);
     return t;
@@ -100,7 +105,8 @@ static int run_open(run *r, hf_backend *be, const check_case *c, const hf_tensor
         if (!c->arrays[i].n_dims)
             continue;
         if (!(c->in_place && i == c->in_place)) {
-            r->t[i] = upload(be, i == 0 && c->in_place ? &host[c->in_place] : &host[i]);
+            r->t[i] = upload(be, i == 0 && c->in_place ? &host[c->in_place] : &host[i], c->arrays[i].skip,
+                             &r->memory[i]);
             r->args.t[i] = &r->t[i];
         } else {
             r->args.t[i] = &r->t[0];
@@ -108,17 +114,17 @@ static int run_open(run *r, hf_backend *be, const check_case *c, const hf_tensor
     }
     if (!c->weight.n_dims)
         return HF_OK;
-    hf_tensor w = upload(be, weight);
+    void *memory;
+    hf_tensor w = upload(be, weight, c->weight.skip, &memory);
     int rc = be->ops.packed_new(be, &r->args.packed, &w, &c->pack, err);
-    be->ops.free(be, w.data);
+    be->ops.free(be, memory);
     return rc;
 }
 
 static void run_close(run *r)
 {
     for (int i = 0; i < CHECK_MAX_TENSORS; i++)
-        if (r->t[i].data)
-            r->be->ops.free(r->be, r->t[i].data);
+        r->be->ops.free(r->be, r->memory[i]);
     r->be->ops.packed_free(r->be, &r->args.packed);
 }
 

@@ -20,6 +20,8 @@ typedef enum check_fill {
     CHECK_OFFSET,    /* mean 1000, deviation 1: a mean that eats the digits */
     CHECK_SAME,      /* 0.5 everywhere: ties */
     CHECK_TINY,      /* deviation 1e-25: squares vanish in f32 */
+    CHECK_SPIKE,     /* the first number 1e4, the others normal */
+    CHECK_MINUS_INFINITY_ROWS, /* normal, every third row -infinity */
     CHECK_INDEX      /* i32 0..limit-1, or u8 0..255 */
 } check_fill;
 
@@ -29,6 +31,7 @@ typedef struct check_array {
     int64_t    shape[HF_MAX_DIMS];
     check_fill fill;
     int        index_limit; /* for i32 */
+    int        skip; /* numbers of memory before the first: an address that vectors cannot use */
 } check_array;
 
 /* What a call gets: tensors of the backend; 0 is the output. absent: NULL. */

@@ -27,6 +27,9 @@ typedef struct conv_row {
 /* 2e-5: a bf16 output that lies near the middle of two values may round either way. */
 #define BF16_OUT 2e-5
 
+/* As in check_ops_linear.c. */
+#define F16_OUT 2e-7
+
 static const conv_row conv_rows[] = {
     { "1x1 picture, 1x1 kernel, one channel", 1, 1, 1, 1, 1, 1, 1, 1, { 0 }, .bias = false },
     { "1x1 picture, 3x3 kernel", 1, 1, 1, 5, 7, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true },
@@ -48,6 +51,22 @@ static const conv_row conv_rows[] = {
     { "bf16 everywhere", 1, 8, 8, 32, 16, 3, 3, 1, { .pad_top = 1, .pad_left = 1 }, .bias = true, .residual = true, .weights = HF_BF16, .activations = HF_BF16, .limit = BF16_OUT },
     { "f16 activations, f32 weights", 1, 8, 8, 16, 16, 3, 3, 1, { 0 }, .activations = HF_F16, .limit = 1e-6 /* f16 out rounds at 2^-11 */ },
     { "f16 weights", 1, 4, 4, 8, 8, 3, 3, 1, { 0 }, .weights = HF_F16 },
+    { "f16, everything fused", 1, 12, 11, 24, 32, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .residual = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 relu", 2, 9, 8, 16, 16, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1, .activation = HF_ACT_RELU }, .bias = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 silu, residual, stride 2", 1, 13, 12, 16, 24, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1, .stride = 2, .activation = HF_ACT_SILU }, .bias = true, .residual = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16, VAE padding", 1, 16, 18, 32, 32, 3, 3, 1, { .stride = 2, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16, 3 channels in", 1, 17, 13, 3, 16, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16, 4 channels in, f32 picture", 1, 9, 13, 4, 16, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .weights = HF_F16 },
+    { "f16, 4 channels out", 1, 9, 9, 40, 4, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16, odd channels in and out", 1, 15, 14, 19, 37, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1, .activation = HF_ACT_GELU_ERF }, .bias = true, .residual = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 weights, f32 activations, fused", 1, 12, 11, 24, 32, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .residual = true, .weights = HF_F16 },
+    { "f16 weights, f32 activations, odd", 2, 12, 11, 13, 21, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1, .activation = HF_ACT_SILU }, .bias = true, .residual = true, .weights = HF_F16 },
+    { "bf16 weights, f16 activations", 1, 8, 9, 16, 16, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .residual = true, .weights = HF_BF16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 patches 14x14", 2, 28, 42, 3, 48, 14, 14, 1, { .stride = 14 }, .bias = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 1x1, residual", 2, 7, 9, 24, 16, 1, 1, 1, { 0 }, .bias = true, .residual = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 1x1, odd, padded", 1, 7, 9, 13, 11, 1, 1, 1, { .pad_top = 1, .pad_right = 2 }, .bias = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 depthwise", 1, 13, 14, 32, 32, 3, 3, 32, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1, .activation = HF_ACT_SILU }, .bias = true, .residual = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "more padding above than below", 1, 9, 8, 10, 16, 5, 3, 1, { .pad_top = 3, .pad_bottom = 1, .pad_left = 1 }, .bias = true, .residual = true },
     { "SD 64x64 320 3x3, scaled down", 1, 16, 16, 40, 40, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true, .residual = true },
     { "Winograd, whole tiles", 1, 32, 32, 32, 32, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, .bias = true },
     { "Winograd, cut tiles, odd channels, two pictures", 2, 33, 31, 37, 45, 3, 3, 1, { .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1, .activation = HF_ACT_SILU }, .bias = true, .residual = true },
@@ -143,6 +162,8 @@ static const pool_row pool_rows[] = {
     { "max of large values, asymmetric", 1, 6, 5, 3, { HF_POOL_MAX, 2, 3, 1, 0, 1, 1, 2 }, CHECK_LARGE },
     { "mean 3x3, own cells", 1, 7, 6, 19, { HF_POOL_MEAN, 3, 3, 1, 1, 1, 1, 1 }, CHECK_NORMAL },
     { "mean 3x3, padding counts", 1, 7, 6, 19, { HF_POOL_MEAN_PADDED, 3, 3, 2, 1, 1, 1, 1 }, CHECK_NORMAL },
+    { "max of whole vectors", 2, 7, 9, 24, { HF_POOL_MAX, 3, 3, 2, 1, 1, 1, 1 }, CHECK_NORMAL },
+    { "mean of whole vectors", 2, 7, 9, 24, { HF_POOL_MEAN, 2, 3, 1, 1, 0, 1, 2 }, CHECK_NORMAL },
     { "mean of all", 2, 6, 7, 33, { HF_POOL_MEAN, 6, 7, 1, 0, 0, 0, 0 }, CHECK_OFFSET },
 };
 

@@ -23,6 +23,10 @@ typedef struct linear_row {
     double        limit;
 } linear_row;
 
+/* f16 numbers have 11 bits: a result is wrong by 2^-13 in the mean, and twice that where a bias, or what an activation is
+ * applied to, was rounded before. As a mean square: 1e-7 at most. */
+#define F16_OUT 2e-7
+
 static const linear_row linear_rows[] = {
     { "1 x 1 x 1", 1, 1, 1, HF_ACT_NONE, .bias = true },
     { "K = 1", 7, 1, 33, HF_ACT_NONE, .bias = true },
@@ -42,6 +46,19 @@ static const linear_row linear_rows[] = {
     { "bf16 geglu", 37, 40, 160, HF_ACT_GEGLU, .bias = true, .weights = HF_BF16 },
     { "bf16 everywhere", 65, 96, 80, HF_ACT_NONE, .bias = true, .residual = true, .weights = HF_BF16, .activations = HF_BF16, .limit = 2e-5 /* near-ties of rounding */ },
     { "f16 activations", 65, 96, 80, HF_ACT_NONE, .residual = true, .activations = HF_F16, .limit = 1e-6 /* near-ties of rounding */ },
+    { "f16, everything fused", 65, 96, 80, HF_ACT_NONE, .bias = true, .residual = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 relu, residual", 33, 40, 24, HF_ACT_RELU, .bias = true, .residual = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 gelu tanh", 33, 64, 48, HF_ACT_GELU_TANH, .bias = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 gelu erf, residual", 33, 64, 48, HF_ACT_GELU_ERF, .bias = true, .residual = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 silu, no bias", 7, 24, 16, HF_ACT_SILU, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 geglu", 37, 40, 160, HF_ACT_GEGLU, .bias = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 geglu, odd sizes", 13, 39, 66, HF_ACT_GEGLU, .bias = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16, odd sizes", 19, 33, 27, HF_ACT_NONE, .bias = true, .residual = true, .weights = HF_F16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 weights, f32 activations", 65, 96, 80, HF_ACT_NONE, .bias = true, .residual = true, .weights = HF_F16 },
+    { "f16 geglu, f32 activations", 37, 40, 160, HF_ACT_GEGLU, .bias = true, .weights = HF_F16 },
+    { "bf16 weights, f16 activations", 21, 48, 40, HF_ACT_SILU, .bias = true, .residual = true, .weights = HF_BF16, .activations = HF_F16, .limit = F16_OUT },
+    { "f16 weights, bf16 activations", 21, 48, 40, HF_ACT_NONE, .bias = true, .residual = true, .weights = HF_F16, .activations = HF_BF16, .limit = 2e-5 /* near-ties of rounding */ },
+    { "f32 weights, bf16 activations, geglu", 9, 20, 36, HF_ACT_GEGLU, .bias = true, .activations = HF_BF16, .limit = 2e-5 /* near-ties of rounding */ },
     { "SD 4096 x 320 x 320", 4096, 320, 320, HF_ACT_NONE, .bias = true, .residual = true, .bench_only = true },
     { "SD 4096 x 320 x 2560 geglu", 4096, 320, 2560, HF_ACT_GEGLU, .bias = true, .bench_only = true },
     { "SD 4096 x 1280 x 320", 4096, 1280, 320, HF_ACT_NONE, .bias = true, .residual = true, .bench_only = true },
@@ -97,7 +114,7 @@ typedef struct matmul_row {
     int64_t     batch, m, n, k;
     bool        one_b, bench_only;
     float       alpha;
-    hf_dtype    dtype;
+    hf_dtype    dtype, b_dtype, out_dtype;
     double      limit;
 } matmul_row;
 
@@ -108,7 +125,11 @@ static const matmul_row matmul_rows[] = {
     { "batch of 6", 6, 9, 13, 21, .alpha = 0 },
     { "batch of 6, one b", 6, 9, 13, 21, .one_b = true },
     { "wide", 1, 3, 300, 40, .alpha = 1 },
-    { "f16", 2, 9, 8, 7, .dtype = HF_F16, .limit = 1e-6 /* f16 out rounds at 2^-11 */ },
+    { "f16", 2, 9, 8, 7, .dtype = HF_F16, .b_dtype = HF_F16, .out_dtype = HF_F16, .limit = F16_OUT },
+    { "f16 into f32", 2, 9, 8, 24, .dtype = HF_F16, .b_dtype = HF_F16 },
+    { "bf16 into f32, one b", 3, 9, 8, 40, .one_b = true, .dtype = HF_BF16, .b_dtype = HF_BF16 },
+    { "f16 by f32 into bf16", 2, 7, 10, 12, .dtype = HF_F16, .out_dtype = HF_BF16, .limit = 2e-5 /* near-ties of rounding */ },
+    { "f16 by bf16 into f16", 3, 5, 6, 16, .one_b = true, .alpha = 0.5f, .dtype = HF_F16, .b_dtype = HF_BF16, .out_dtype = HF_F16, .limit = F16_OUT },
     { "gram 4096 x 4096 x 384", 1, 4096, 4096, 384, .bench_only = true },
     { "batch of 64, 128 x 128 x 64", 64, 128, 128, 64, .bench_only = true },
 };
@@ -127,14 +148,14 @@ void check_matmul(check_state *state)
             check_case c = {
                 .op = "matmul", .label = label, .call = call_matmul, .params = &params,
                 .arrays = {
-                    CHECK_ARRAY(r->dtype, CHECK_NORMAL, r->batch, r->m, r->n),
+                    CHECK_ARRAY(r->out_dtype, CHECK_NORMAL, r->batch, r->m, r->n),
                     CHECK_ARRAY(r->dtype, CHECK_NORMAL, r->batch, ta ? r->k : r->m, ta ? r->m : r->k),
-                    CHECK_ARRAY(r->dtype, CHECK_NORMAL, r->batch, tb ? r->n : r->k, tb ? r->k : r->n) },
+                    CHECK_ARRAY(r->b_dtype, CHECK_NORMAL, r->batch, tb ? r->n : r->k, tb ? r->k : r->n) },
                 .limit = r->limit, .bench_only = r->bench_only,
                 .flops = r->bench_only ? 2.0 * (double)(r->batch * r->m * r->n) * (double)r->k : 0,
             };
             if (r->one_b) {
-                check_array b = CHECK_ARRAY(r->dtype, CHECK_NORMAL, tb ? r->n : r->k, tb ? r->k : r->n);
+                check_array b = CHECK_ARRAY(r->b_dtype, CHECK_NORMAL, tb ? r->n : r->k, tb ? r->k : r->n);
                 c.arrays[2] = b;
             }
             check_run(state, &c);

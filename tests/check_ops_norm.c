@@ -59,6 +59,15 @@ static const group_row group_rows[] = {
     { "tiny values", 1, 16, 16, 64, { 32, 1e-5f, HF_ACT_NONE }, .affine = false, .fill = CHECK_TINY },
     { "bf16", 1, 8, 8, 32, { 8, 1e-5f, HF_ACT_SILU }, .affine = true, .dtype = HF_BF16, .limit = 2e-5 /* near-ties of rounding */ },
     { "f32 to bf16, more channels than a part", 2, 5, 7, 1056, { 32, 1e-5f, HF_ACT_SILU }, .affine = true, .limit = 2e-5, .to_bf16 = true },
+    /* More than a block of the cuda backend keeps in shared memory: */
+    { "320 channels in groups of 10", 1, 40, 41, 320, { 32, 1e-5f, HF_ACT_SILU }, .affine = true },
+    { "mean 1000, two pictures", 2, 41, 40, 64, { 4, 1e-5f, HF_ACT_NONE }, .affine = true, .fill = CHECK_OFFSET },
+    { "a spike", 1, 60, 41, 40, { 4, 1e-5f, HF_ACT_NONE }, .affine = false, .fill = CHECK_SPIKE, .limit = 1e-10 /* one value is most of the variance */ },
+    { "a spike, a small picture", 1, 6, 7, 40, { 4, 1e-5f, HF_ACT_NONE }, .affine = false, .fill = CHECK_SPIKE },
+    { "zero, large", 1, 60, 41, 40, { 4, 1e-5f, HF_ACT_NONE }, .affine = true, .fill = CHECK_ZERO },
+    { "35 channels in groups of 7", 2, 40, 41, 35, { 5, 1e-5f, HF_ACT_RELU }, .affine = true },
+    { "f16, 1920 channels in groups of 60", 1, 17, 16, 1920, { 32, 1e-5f, HF_ACT_SILU }, .affine = true, .dtype = HF_F16, .limit = 1e-6 /* f16 out rounds at 2^-11 */ },
+    { "f32 to bf16, large", 1, 40, 41, 64, { 8, 1e-5f, HF_ACT_SILU }, .affine = true, .limit = 2e-5, .to_bf16 = true },
     { "SD 64x64x320, silu", 1, 64, 64, 320, { 32, 1e-5f, HF_ACT_SILU }, .affine = true, .bench_only = true },
     { "VAE 256x256x128, silu", 1, 256, 256, 128, { 32, 1e-6f, HF_ACT_SILU }, .affine = true, .bench_only = true },
 };
@@ -101,6 +110,9 @@ static const row_row layer_rows[] = {
     { "large values", 9, 320, .fill = CHECK_LARGE, .number = 1e-5f },
     { "f16", 9, 32, .number = 1e-5f, .dtype = HF_F16, .limit = 1e-6 /* f16 out rounds at 2^-11 */ },
     { "f32 to bf16", 9, 320, .number = 1e-5f, .limit = 2e-5, .to_bf16 = true },
+    { "f16, width 1280", 3, 1280, .number = 1e-5f, .dtype = HF_F16, .limit = 1e-6 },
+    { "mean 1000, deviation 1, width 1536", 9, 1536, .fill = CHECK_OFFSET, .number = 1e-5f },
+    { "a spike", 2, 1024, .fill = CHECK_SPIKE, .number = 1e-5f },
     { "f32 to bf16, a very long row", 2, 5000, .number = 1e-5f, .limit = 2e-5, .to_bf16 = true },
     { "SD 4096 x 320", 4096, 320, .number = 1e-5f, .bench_only = true },
 };
@@ -132,6 +144,9 @@ static const row_row softmax_rows[] = {
     { "large values", 9, 320, .fill = CHECK_LARGE, .number = 1 },
     { "large values, negative scale", 9, 33, .fill = CHECK_LARGE, .number = -0.01f, .limit = 1e-9 /* exponents of 100 carry 1e-5 */ },
     { "wide", 2, 5000, .number = 3 },
+    { "rows of -infinity", 7, 40, .fill = CHECK_MINUS_INFINITY_ROWS },
+    { "rows of -infinity, odd width", 7, 41, .fill = CHECK_MINUS_INFINITY_ROWS },
+    { "f16, width 1024", 3, 1024, .number = 2, .dtype = HF_F16, .limit = 1e-6 /* f16 out rounds at 2^-11 */ },
     { "1000 x 1000", 1000, 1000, .number = 1, .bench_only = true },
 };
 
@@ -143,6 +158,8 @@ static const row_row l2_rows[] = {
     /* Squares of 1e-25 are nothing in f32. */
     { "tiny values over epsilon", 9, 33, .fill = CHECK_TINY, .number = 1e-30f },
     { "large values", 9, 320, .fill = CHECK_LARGE },
+    { "tiny values over epsilon, whole vectors", 9, 384, .fill = CHECK_TINY, .number = 1e-30f },
+    { "zero rows of 768", 9, 768, .fill = CHECK_ZERO_ROWS },
     { "bf16", 9, 384, .dtype = HF_BF16, .limit = 2e-5 /* near-ties of rounding */ },
     { "4096 x 384", 4096, 384, .bench_only = true },
 };

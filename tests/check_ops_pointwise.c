@@ -64,6 +64,12 @@ static void check_activate(check_state *state)
             .limit = 2e-5, /* near-ties of rounding */
         };
         check_run(state, &f16);
+        check_case unaligned = {
+            .op = "activate", .label = "unaligned", .call = call_activate, .params = &params,
+            .arrays = { CHECK_F32(CHECK_ZERO, 5, 16), CHECK_F32(CHECK_NORMAL, 5, 16) },
+        };
+        unaligned.arrays[kind % 2].skip = 1;
+        check_run(state, &unaligned);
         check_case big = {
             .op = "activate", .label = names[kind], .call = call_activate, .params = &params,
             .arrays = { CHECK_F32(CHECK_ZERO, 4096, 1280), CHECK_F32(CHECK_NORMAL, 4096, 1280) },
@@ -85,6 +91,8 @@ static void check_add_mul(check_state *state)
         { "vector for each picture", CHECK_F32(CHECK_NORMAL, 3, 4, 5, 33), CHECK_F32(CHECK_NORMAL, 3, 33) },
         { "large and small", CHECK_F32(CHECK_LARGE, 6, 40), CHECK_F32(CHECK_TINY, 6, 40) },
         { "f32 and f16", CHECK_F32(CHECK_NORMAL, 2, 3, 8), CHECK_ARRAY(HF_F16, CHECK_NORMAL, 8) },
+        { "vector of 16 for each picture, bf16", CHECK_F32(CHECK_NORMAL, 3, 5, 7, 16), CHECK_ARRAY(HF_BF16, CHECK_NORMAL, 3, 16) },
+        { "same shape, f32 and f16, a tail", CHECK_F32(CHECK_NORMAL, 3, 7, 5), CHECK_ARRAY(HF_F16, CHECK_NORMAL, 3, 7, 5) },
     };
     hf_add_params defaults = HF_ADD_DEFAULTS, step = { 0.75f, -1.5f };
     for (size_t i = 0; i < COUNT(rows); i++)
@@ -100,6 +108,17 @@ static void check_add_mul(check_state *state)
             c.call = call_mul;
             check_run(state, &c);
         }
+    for (int unaligned = 0; unaligned < 4; unaligned++) {
+        check_case c = {
+            .op = "add", .label = unaligned ? "f16, one of three unaligned" : "f16", .call = call_add,
+            .params = &step, .limit = 1e-6, /* f16 out rounds at 2^-11 */
+            .arrays = { CHECK_ARRAY(HF_F16, CHECK_ZERO, 2, 5, 24), CHECK_ARRAY(HF_F16, CHECK_NORMAL, 2, 5, 24),
+                        CHECK_F32(CHECK_NORMAL, 2, 24) },
+        };
+        if (unaligned)
+            c.arrays[unaligned - 1].skip = 3;
+        check_run(state, &c);
+    }
 }
 
 static void check_copy_channels(check_state *state)
@@ -114,6 +133,9 @@ static void check_copy_channels(check_state *state)
         { "into the middle", CHECK_F32(CHECK_NORMAL, 2, 3, 4, 40), CHECK_F32(CHECK_NORMAL, 2, 3, 4, 9), { 13, 0, 9 } },
         { "one channel out", CHECK_F32(CHECK_NORMAL, 6, 1), CHECK_F32(CHECK_NORMAL, 2, 3, 9), { 0, 8, 1 } },
         { "bf16", CHECK_ARRAY(HF_BF16, CHECK_NORMAL, 6, 11), CHECK_ARRAY(HF_BF16, CHECK_NORMAL, 6, 9), { 4, 2, 7 } },
+        { "f16 in runs of 16 bytes", CHECK_ARRAY(HF_F16, CHECK_NORMAL, 7, 48), CHECK_ARRAY(HF_F16, CHECK_NORMAL, 7, 40), { 16, 8, 32 } },
+        { "f16 in runs of 8 bytes", CHECK_ARRAY(HF_F16, CHECK_NORMAL, 7, 48), CHECK_ARRAY(HF_F16, CHECK_NORMAL, 7, 40), { 16, 4, 32 } },
+        { "u8", CHECK_ARRAY(HF_U8, CHECK_INDEX, 3, 5, 4), CHECK_ARRAY(HF_U8, CHECK_INDEX, 3, 5, 3), { 1, 0, 3 } },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         check_case c = {
@@ -138,6 +160,11 @@ static void check_permute(check_state *state)
         { "heads first", CHECK_F32(CHECK_ZERO, 2, 3, 9, 8), CHECK_F32(CHECK_NORMAL, 2, 9, 3, 8), { { 0, 2, 1, 3 } } },
         { "five dimensions, f16", CHECK_ARRAY(HF_F16, CHECK_ZERO, 6, 5, 4, 3, 2), CHECK_ARRAY(HF_F16, CHECK_NORMAL, 2, 3, 4, 5, 6), { { 4, 3, 2, 1, 0 } } },
         { "u8", CHECK_ARRAY(HF_U8, CHECK_ZERO, 3, 4, 5), CHECK_ARRAY(HF_U8, CHECK_INDEX, 4, 5, 3), { { 2, 0, 1 } } },
+        { "u8, squares", CHECK_ARRAY(HF_U8, CHECK_ZERO, 3, 70, 37), CHECK_ARRAY(HF_U8, CHECK_INDEX, 3, 37, 70), { { 0, 2, 1 } } },
+        { "f16, squares of five dimensions", CHECK_ARRAY(HF_F16, CHECK_ZERO, 3, 35, 2, 3, 40), CHECK_ARRAY(HF_F16, CHECK_NORMAL, 2, 3, 40, 3, 35), { { 3, 4, 0, 1, 2 } } },
+        { "squares, x's last dimension in the middle", CHECK_F32(CHECK_ZERO, 2, 33, 3, 40), CHECK_F32(CHECK_NORMAL, 40, 3, 2, 33), { { 2, 3, 1, 0 } } },
+        { "f16, an odd last dimension that stays", CHECK_ARRAY(HF_F16, CHECK_ZERO, 3, 2, 7), CHECK_ARRAY(HF_F16, CHECK_NORMAL, 2, 3, 7), { { 1, 0, 2 } } },
+        { "sizes of one", CHECK_F32(CHECK_ZERO, 1, 9, 1, 4), CHECK_F32(CHECK_NORMAL, 9, 1, 4, 1), { { 3, 0, 1, 2 } } },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         check_case c = {
@@ -177,6 +204,13 @@ static void check_gather_rows(check_state *state)
                     { .dtype = HF_I32, .n_dims = 1, .shape = { 77 }, .fill = CHECK_INDEX,
                       .index_limit = 50 } },
     };
+    check_run(state, &c);
+    c.label = "f16 in runs of 16 bytes";
+    c.arrays[0] = (check_array)CHECK_ARRAY(HF_F16, CHECK_ZERO, 77, 64);
+    c.arrays[1] = (check_array)CHECK_ARRAY(HF_F16, CHECK_NORMAL, 50, 64);
+    check_run(state, &c);
+    c.label = "f16, unaligned";
+    c.arrays[0].skip = 1;
     check_run(state, &c);
 }
 

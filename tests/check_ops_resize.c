@@ -75,7 +75,16 @@ static void check_resize_more(check_state *state)
         .arrays = { CHECK_F32(CHECK_ZERO, 1, 64, 64, 384), CHECK_F32(CHECK_NORMAL, 1, 16, 16, 384) },
     };
     check_run(state, &scaled);
+    check_case vectors = {
+        .op = "resize", .label = "f16, 24 channels", .call = call_resize, .params = &bilinear,
+        .arrays = { CHECK_ARRAY(HF_F16, CHECK_ZERO, 2, 7, 9, 24), CHECK_ARRAY(HF_F16, CHECK_NORMAL, 2, 4, 5, 24) },
+        .limit = 1e-6,
+    };
     check_run(state, &f16);
+    check_run(state, &vectors);
+    vectors.label = "f16, 24 channels, unaligned";
+    vectors.arrays[1].skip = 1;
+    check_run(state, &vectors);
     check_run(state, &big);
 }
 

@@ -11,8 +11,9 @@ enum { W = 160, H = 96, S = 8, F = 4, L = 2, h = H / S, w = W / S, fh = H / F, f
 enum { OBJECT_X = 40, OBJECT_Y = 24, OBJECT_W = 48, OBJECT_H = 40, N_FRAMES = 20 };
 
 typedef struct rig {
-    hf_anchor *anchor;
-    hf_cells  *cells, *fine;
+    hf_backend *be;
+    hf_anchor  *anchor;
+    hf_cells   *cells, *fine;
 } rig;
 
 static int is_object(int x, int y, int t)
@@ -63,10 +64,11 @@ static void vote_in_place(rig *r, const uint8_t *ids)
 static rig open_rig(const uint8_t *rgb, const uint8_t *ids)
 {
     rig r = { 0 };
-    cr_assert_eq(hf_anchor_open(&r.anchor, W, H, S, F, NULL), HF_OK);
+    cr_assert_eq(hf_backend_open(&r.be, "cpu", 1, NULL), HF_OK);
+    cr_assert_eq(hf_anchor_open(&r.anchor, r.be, W, H, S, F, NULL), HF_OK);
     cr_assert_eq(hf_cells_new(&r.cells, h, w, S, L, NULL), HF_OK);
     cr_assert_eq(hf_cells_new(&r.fine, fh, fw, F, L, NULL), HF_OK);
-    hf_anchor_seed(r.anchor, rgb, ids);
+    cr_assert_eq(hf_anchor_seed(r.anchor, rgb, ids, NULL), HF_OK);
     vote_in_place(&r, ids);
     return r;
 }
@@ -76,6 +78,7 @@ static void close_rig(rig *r)
     hf_anchor_close(&r->anchor);
     hf_cells_free(&r->cells);
     hf_cells_free(&r->fine);
+    hf_backend_close(&r->be);
 }
 
 /* The object's part of the pixels of a fine cell and its eight neighbours. */
@@ -116,7 +119,7 @@ static void run_whole_cells(rig *r, uint8_t *rgb, int first, int last)
     for (int t = first; t <= last; t++) {
         paint(rgb, NULL, t);
         vote_by_whole_cells(r, t);
-        hf_anchor_run(r->anchor, r->cells, r->fine, rgb, t > 1 ? own_cells() : NULL);
+        cr_assert_eq(hf_anchor_run(r->anchor, r->cells, r->fine, rgb, t > 1 ? own_cells() : NULL, NULL), HF_OK);
     }
 }
 
@@ -192,7 +195,7 @@ Test(anchor, coordinates_flow_on_while_the_votes_are_frozen_in_place)
     for (int t = 1; t <= N_FRAMES; t++) {
         paint(rgb, NULL, t);
         vote_in_place(&r, ids);
-        hf_anchor_run(r.anchor, r.cells, r.fine, rgb, t > 1 ? own_cells() : NULL);
+        cr_assert_eq(hf_anchor_run(r.anchor, r.cells, r.fine, rgb, t > 1 ? own_cells() : NULL, NULL), HF_OK);
     }
     for (int i = 0; i < h * w; i++)
         if (was_always_inside(i)) {
@@ -211,12 +214,12 @@ Test(anchor, the_cell_that_looks_alike_leads_over_a_jump)
     int n = 0;
     paint(rgb, ids, 0);
     rig r = open_rig(rgb, ids);
-    hf_anchor_run(r.anchor, r.cells, r.fine, rgb, NULL);
+    cr_assert_eq(hf_anchor_run(r.anchor, r.cells, r.fine, rgb, NULL, NULL), HF_OK);
     paint(rgb, NULL, JUMP);
     vote_in_place(&r, ids);
     for (int i = 0; i < h * w; i++)
         guess[i] = is_inside(i, JUMP) ? i - JUMP / S : -1;
-    hf_anchor_run(r.anchor, r.cells, r.fine, rgb, guess);
+    cr_assert_eq(hf_anchor_run(r.anchor, r.cells, r.fine, rgb, guess, NULL), HF_OK);
     for (int i = 0; i < h * w; i++)
         if (is_inside(i, JUMP)) {
             check_xy(&r, i, JUMP);
@@ -232,7 +235,7 @@ Test(anchor, a_video_that_stands_still_changes_nothing)
     paint(rgb, ids, 0);
     rig r = open_rig(rgb, ids), want = open_rig(rgb, ids);
     for (int t = 0; t < 5; t++)
-        hf_anchor_run(r.anchor, r.cells, r.fine, rgb, t ? own_cells() : NULL);
+        cr_assert_eq(hf_anchor_run(r.anchor, r.cells, r.fine, rgb, t ? own_cells() : NULL, NULL), HF_OK);
     for (int i = 0; i < h * w * 2; i++)
         cr_assert_float_eq(r.cells->xy[i], want.cells->xy[i], 1e-4);
     for (int i = 0; i < fh * fw * 2; i++)
@@ -250,7 +253,7 @@ Test(anchor, a_frame_that_looks_like_nothing_drawn_keeps_its_votes)
     rig r = open_rig(rgb, ids), want = open_rig(rgb, ids);
     for (int i = 0; i < W * H; i++)
         memset(rgb + 3 * i, i % 2 ? 255 : 0, 3);
-    hf_anchor_run(r.anchor, r.cells, r.fine, rgb, NULL);
+    cr_assert_eq(hf_anchor_run(r.anchor, r.cells, r.fine, rgb, NULL, NULL), HF_OK);
     cr_assert_eq(memcmp(r.cells->xy, want.cells->xy, sizeof(float) * h * w * 2), 0);
     cr_assert_eq(memcmp(r.fine->labels, want.fine->labels, sizeof(float) * fh * fw * L), 0);
     close_rig(&r);
@@ -323,13 +326,14 @@ Test(anchor, a_video_of_one_pixel_can_be_anchored)
 {
     uint8_t rgb[3] = { 10, 20, 30 }, ids[1] = { 1 };
     rig r = { 0 };
-    cr_assert_eq(hf_anchor_open(&r.anchor, 1, 1, S, F, NULL), HF_OK);
+    cr_assert_eq(hf_backend_open(&r.be, "cpu", 1, NULL), HF_OK);
+    cr_assert_eq(hf_anchor_open(&r.anchor, r.be, 1, 1, S, F, NULL), HF_OK);
     cr_assert_eq(hf_cells_new(&r.cells, 1, 1, S, L, NULL), HF_OK);
     cr_assert_eq(hf_cells_new(&r.fine, 1, 1, F, L, NULL), HF_OK);
     r.fine->labels[1] = 1;
-    hf_anchor_seed(r.anchor, rgb, ids);
+    cr_assert_eq(hf_anchor_seed(r.anchor, rgb, ids, NULL), HF_OK);
     for (int t = 0; t < 3; t++)
-        hf_anchor_run(r.anchor, r.cells, r.fine, rgb, t ? &(int32_t){ 0 } : NULL);
+        cr_assert_eq(hf_anchor_run(r.anchor, r.cells, r.fine, rgb, t ? &(int32_t){ 0 } : NULL, NULL), HF_OK);
     cr_assert_float_eq(r.fine->labels[1], 1, 1e-5);
     close_rig(&r);
 }

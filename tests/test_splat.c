@@ -1,15 +1,14 @@
-/* test_splat.c - forward splatting on every backend: matches drawn by hand, then `cpu` against `ref`. */
+/* test_splat.c - forward splatting on every backend: matches drawn by hand, then against `ref`. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "propagate/splat.h"
+#include "tests/backends.h"
 
 #define MAX_PIXELS 1024
 #define MAX_C 8
-
-static const char *const names[] = { "ref", "cpu" };
 
 /* One call with its buffers; sources and target may differ in size. */
 typedef struct call {
@@ -28,21 +27,25 @@ static int run_with(call *c, const char *name, int n_threads)
     hf_backend *be;
     cr_assert_eq(hf_backend_open(&be, name, n_threads, NULL), HF_OK);
     size_t bytes = hf_splat_scratch_bytes(c->sw, c->sh, c->tw, c->th);
-    void *memory = malloc(bytes);
-    memset(memory, 0x7f, bytes);
     memset(c->out, 0x7f, sizeof(c->out));
-    hf_tensor out = hf_tensor_view(c->out, HF_F32, 3, c->th, c->tw, c->C);
-    hf_tensor cover = hf_tensor_view(c->cover, HF_F32, 2, c->th, c->tw);
-    hf_tensor winner = hf_tensor_view(c->winner, HF_I32, 2, c->th, c->tw);
-    hf_tensor payload = hf_tensor_view(c->payload, HF_F32, 3, c->sh, c->sw, c->C);
-    hf_tensor similarity = hf_tensor_view(c->similarity, HF_F32, 2, c->sh, c->sw);
-    hf_tensor match = c->sub_pixel ? hf_tensor_view(c->xy, HF_F32, 3, c->sh, c->sw, 2)
-                                   : hf_tensor_view(c->index, HF_I32, 2, c->sh, c->sw);
-    hf_tensor scratch = hf_tensor_view(memory, HF_U8, 1, (int64_t)bytes);
+    hf_tensor out = hf_tensor_view(NULL, HF_F32, 3, c->th, c->tw, c->C);
+    hf_tensor cover = hf_tensor_view(NULL, HF_F32, 2, c->th, c->tw);
+    hf_tensor winner = hf_tensor_view(NULL, HF_I32, 2, c->th, c->tw);
+    hf_tensor payload = hf_tensor_view(NULL, HF_F32, 3, c->sh, c->sw, c->C);
+    hf_tensor similarity = hf_tensor_view(NULL, HF_F32, 2, c->sh, c->sw);
+    hf_tensor match = c->sub_pixel ? hf_tensor_view(NULL, HF_F32, 3, c->sh, c->sw, 2)
+                                   : hf_tensor_view(NULL, HF_I32, 2, c->sh, c->sw);
+    hf_tensor scratch = hf_tensor_view(NULL, HF_U8, 1, (int64_t)bytes);
     hf_splat_params params = { .temperature = c->temperature };
+    put(be, &out, c->out), put(be, &cover, c->out), put(be, &winner, c->out);
+    put(be, &payload, c->payload), put(be, &similarity, c->similarity);
+    put(be, &match, c->sub_pixel ? (void *)c->xy : (void *)c->index);
+    put_byte(be, &scratch, 0x7f);
     int rc = be->ops.splat(be, &out, &cover, &winner, &payload, &match, &similarity, &params,
                            &scratch, NULL);
-    free(memory);
+    get(be, c->out, &out), get(be, c->cover, &cover), get(be, c->winner, &winner);
+    drop(be, &out), drop(be, &cover), drop(be, &winner), drop(be, &payload), drop(be, &similarity);
+    drop(be, &match), drop(be, &scratch);
     hf_backend_close(&be);
     return rc;
 }
@@ -64,8 +67,8 @@ static call *identity(int w, int h, int C)
 }
 
 #define FOR_EACH_BACKEND(name) \
-    for (size_t backend_ = 0; backend_ < 2; backend_++) \
-        for (const char *name = names[backend_]; name; name = NULL)
+    for (const char *const *backend_ = test_backends(); *backend_; backend_++) \
+        for (const char *name = *backend_; name; name = NULL)
 
 Test(splat, an_identity_match_copies_exactly_for_1_to_8_channels)
 {
@@ -179,33 +182,60 @@ Test(splat, what_falls_beside_the_frame_is_dropped)
     }
 }
 
-/* The order of sums differs between rows, so 1e-6 of a payload within 0..1. */
-Test(splat, cpu_agrees_with_ref_and_threads_change_nothing)
+/* The order of sums differs, so 1e-6 of a payload within 0..1. */
+static void expect_like_ref(const char *name, call *a)
 {
-    call *a = identity(31, 29, 5), *b = malloc(sizeof(*b)), *c1 = malloc(sizeof(*b));
-    for (int round = 0; round < 4; round++) {
-        a->sub_pixel = round & 1;
-        a->tw = 17, a->th = 23;
-        for (int p = 0; p < 31 * 29; p++) {
-            a->index[p] = rand() % (17 * 23 + 9) - 5;
-            a->xy[2 * p] = (float)(rand() % 2000) / 100.0f - 1.5f;
-            a->xy[2 * p + 1] = (float)(rand() % 2600) / 100.0f - 1.5f;
-            a->similarity[p] = (float)(rand() % 20) / 10.0f - 1.0f; /* many ties */
-        }
-        *b = *c1 = *a;
-        cr_assert_eq(run_with(a, "ref", 1), HF_OK);
-        cr_assert_eq(run_with(b, "cpu", 1), HF_OK);
-        cr_assert_eq(run_with(c1, "cpu", 3), HF_OK);
-        for (int i = 0; i < 17 * 23 * 5; i++)
-            cr_assert_float_eq(a->out[i], b->out[i], 1e-6f);
-        for (int q = 0; q < 17 * 23; q++) {
-            cr_assert_float_eq(a->cover[q], b->cover[q], 1e-4f);
-            cr_assert(a->winner[q] == b->winner[q] || a->sub_pixel);
-        }
-        cr_assert_eq(memcmp(b->out, c1->out, sizeof(float) * 17 * 23 * 5), 0);
-        cr_assert_eq(memcmp(b->winner, c1->winner, sizeof(int32_t) * 17 * 23), 0);
+    call *b = malloc(sizeof(*b)), *c = malloc(sizeof(*c));
+    *b = *c = *a;
+    cr_assert_eq(run_with(a, "ref", 1), HF_OK);
+    cr_assert_eq(run_with(b, name, 1), HF_OK);
+    cr_assert_eq(run_with(c, name, 3), HF_OK);
+    for (int i = 0; i < a->tw * a->th * a->C; i++)
+        cr_assert_float_eq(a->out[i], b->out[i], 1e-6f, "%s %d: %g %g", name, i, (double)a->out[i], (double)b->out[i]);
+    for (int q = 0; q < a->tw * a->th; q++) {
+        cr_assert_float_eq(a->cover[q], b->cover[q], 1e-6f * (100 + a->cover[q]));
+        cr_assert((a->cover[q] > 0) == (b->cover[q] > 0));
+        cr_assert(a->winner[q] == b->winner[q] || a->sub_pixel);
     }
-    free(a), free(b), free(c1);
+    cr_assert_eq(memcmp(b->out, c->out, sizeof(float) * a->tw * a->th * a->C), 0);
+    cr_assert_eq(memcmp(b->winner, c->winner, sizeof(int32_t) * a->tw * a->th), 0);
+    free(b), free(c);
+}
+
+Test(splat, backends_agree_with_ref_and_threads_change_nothing)
+{
+    FOR_EACH_BACKEND(name) {
+        call *a = identity(31, 29, 5);
+        for (int round = 0; round < 4; round++) {
+            a->sub_pixel = round & 1;
+            a->tw = 17, a->th = 23;
+            for (int p = 0; p < 31 * 29; p++) {
+                a->index[p] = rand() % (17 * 23 + 9) - 5;
+                a->xy[2 * p] = (float)(rand() % 2000) / 100.0f - 1.5f;
+                a->xy[2 * p + 1] = (float)(rand() % 2600) / 100.0f - 1.5f;
+                a->similarity[p] = (float)(rand() % 20) / 10.0f - 1.0f; /* many ties */
+            }
+            expect_like_ref(name, a);
+        }
+        free(a);
+    }
+}
+
+Test(splat, a_crowd_on_a_few_pixels_and_a_far_match_agree_with_ref)
+{
+    FOR_EACH_BACKEND(name)
+    for (int sub_pixel = 0; sub_pixel < 2; sub_pixel++) {
+        call *a = identity(32, 32, 8);
+        a->sub_pixel = sub_pixel, a->tw = 40, a->th = 25, a->temperature = 0.5f;
+        for (int p = 0; p < 1024; p++) { /* two places with 500 each, the others anywhere */
+            a->index[p] = p < 500 ? 41 : p < 1000 ? 999 : rand() % 1000;
+            a->xy[2 * p] = p < 500 ? 1.5f : (float)(rand() % 300) / 100.0f + 30.0f;
+            a->xy[2 * p + 1] = p < 500 ? 1.0f + 1e-6f : 20.25f;
+            a->similarity[p] = (float)(rand() % 64) / 64.0f;
+        }
+        expect_like_ref(name, a);
+        free(a);
+    }
 }
 
 Test(splat, a_temperature_of_zero_is_refused)

@@ -37,17 +37,14 @@ static void tiny_mean(float *mean, const tiny_model *m, const uint8_t *rgb, int 
         mean[c] /= (float)n;
 }
 
-static int tiny_extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, hf_error *err)
+static void tiny_describe(float *features, const tiny_model *m, const uint8_t *rgb, int h, int w)
 {
-    const tiny_model *m = (const tiny_model *)model;
-    int h = (int)features->shape[0], w = (int)features->shape[1];
-    (void)err;
     for (int y = 0; y < h; y++)
     for (int x = 0; x < w; x++) {
-        float *f = (float *)features->data + ((size_t)y * w + x) * TINY_D, sum = 0.0f;
-        tiny_mean(f, m, rgb->data, x, y);
-        tiny_mean(f + 3, m, rgb->data, x + 1 < w ? x + 1 : x, y);
-        tiny_mean(f + 6, m, rgb->data, x, y + 1 < h ? y + 1 : y);
+        float *f = features + ((size_t)y * w + x) * TINY_D, sum = 0.0f;
+        tiny_mean(f, m, rgb, x, y);
+        tiny_mean(f + 3, m, rgb, x + 1 < w ? x + 1 : x, y);
+        tiny_mean(f + 6, m, rgb, x, y + 1 < h ? y + 1 : y);
         for (int c = 0; c < 6; c++)
             f[3 + c] -= f[c % 3];
         for (int c = 0; c < TINY_D; c++)
@@ -55,7 +52,29 @@ static int tiny_extract(hf_model *model, hf_tensor *features, const hf_tensor *r
         for (int c = 0; sum > 0.0f && c < TINY_D; c++)
             f[c] /= sqrtf(sum);
     }
-    return HF_OK;
+}
+
+/* On the host, wherever the tensors are. */
+static int tiny_extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, hf_error *err)
+{
+    const tiny_model *m = (const tiny_model *)model;
+    hf_backend *be = model->backend;
+    int h = (int)features->shape[0], w = (int)features->shape[1], rc = HF_OK;
+
+    if (be->host_memory) {
+        tiny_describe(features->data, m, rgb->data, h, w);
+        return HF_OK;
+    }
+    uint8_t *picture = malloc(hf_tensor_bytes(rgb));
+    float *described = malloc(hf_tensor_bytes(features));
+    if ((rc = be->ops.read(be, picture, rgb, err)) >= 0 && (rc = be->ops.sync(be, err)) >= 0) {
+        tiny_describe(described, m, picture, h, w);
+        if ((rc = be->ops.write(be, features, described, err)) >= 0)
+            rc = be->ops.sync(be, err);
+    }
+    free(picture);
+    free(described);
+    return rc;
 }
 
 static void tiny_close(hf_model *m)

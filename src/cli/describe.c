@@ -23,14 +23,13 @@ struct hf_describer {
 int hf_describer_open(hf_describer **out, const hf_describe_params *params, hf_error *err)
 {
     hf_describer *d = calloc(1, sizeof(*d));
-    const char *device = params->device && strcmp(params->device, "auto") != 0 ? params->device : "cpu";
     int rc = HF_OK;
 
     *out = NULL;
     if (!d)
         return hf_fail(err, HF_ENOMEM, "features: out of memory");
     d->p = *params;
-    if ((rc = hf_backend_open(&d->backend, device, params->n_threads, err)) < 0)
+    if ((rc = hf_backend_open(&d->backend, params->device, params->n_threads, err)) < 0)
         goto end;
     omp_set_num_threads(d->backend->n_threads);
     if (!params->folder && (rc = hf_model_open(&d->model, d->backend, &params->model, err)) < 0)

@@ -19,7 +19,7 @@
 
 typedef struct hf_describe_params {
     hf_model_params model;
-    const char     *device;     /* NULL or "auto", "cpu", "ref" */
+    const char     *device;     /* as hf_backend_open */
     int             n_threads;  /* 0: one a processor */
     int             size;       /* 0: as above */
     int             is_square;

@@ -6,7 +6,6 @@
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avutil.h>
-#include <limits.h>
 #include <png.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -119,18 +118,22 @@ static int tell_encoders(FILE *out)
     return good;
 }
 
-/* The CUDA module is looked for beside the program, then in the library folder. */
+/* Opening it is the only way to know. */
 static void tell_cuda(FILE *out)
 {
-    char path[PATH_MAX] = "";
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
-    if (n > 0) {
-        path[n] = 0;
-        char *slash = strrchr(path, '/');
-        strcpy(slash ? slash + 1 : path, "hfprop_cuda.so");
+    hf_backend *be = NULL;
+    hf_device_memory memory = { 0 };
+    hf_error err = { 0 };
+    char text[sizeof(err.text) + 64];
+
+    if (hf_backend_open(&be, "cuda", 1, &err) < 0) {
+        snprintf(text, sizeof(text), "%s", err.text);
+    } else {
+        be->ops.memory(be, &memory, NULL);
+        snprintf(text, sizeof(text), "%s; %.0f MB free", be->about, (double)memory.free / MB);
     }
-    int found = path[0] && access(path, R_OK) == 0;
-    line(out, found, "CUDA module", found ? path : "no hfprop_cuda.so beside the program; the CPU does the whole job");
+    line(out, be != NULL, "backend cuda", text);
+    hf_backend_close(&be);
 }
 
 int hf_doctor_main(FILE *out)
@@ -142,6 +145,8 @@ int hf_doctor_main(FILE *out)
     tell_processor(out);
     tell_memory(out);
     for (const char *const *name = hf_backend_names(); *name; name++) {
+        if (strcmp(*name, "cuda") == 0)
+            continue; /* further down: it may not be there */
         snprintf(text, sizeof(text), "backend %s", *name);
         line(out, 1, text, strcmp(*name, "ref") == 0 ? "plain C, the definition; slow" : "vector code, oneDNN and BLAS");
     }

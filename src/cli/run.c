@@ -189,12 +189,25 @@ end:
 
 /* ---- opening ---- */
 
+static void tell_device(hf_run *run)
+{
+    hf_device_info device;
+    hf_session_device(run->session, &device);
+    if (device.note[0])
+        hf_report_note(run->report, "the GPU is not used: %s", device.note);
+    if (device.about[0])
+        hf_report_detail(run->report, "device %s: %s", device.name, device.about);
+}
+
 static int open_session(hf_run *run, hf_error *err)
 {
     run->stage = HF_STAGE_USAGE;
     hf_options_session(&run->params, run->options, run->info->width, run->info->height);
     run->params.no_coordinates = run->options->render != HF_RENDER_COLORMAP; /* edits have them all the same */
-    return hf_session_open(&run->session, &run->params, err);
+    int rc = hf_session_open(&run->session, &run->params, err);
+    if (rc >= 0)
+        tell_device(run);
+    return rc;
 }
 
 static int load_checkpoint(hf_run *run, hf_error *err)
@@ -379,6 +392,18 @@ static int finish(hf_run *run, int failed, hf_error *err)
     return HF_OK;
 }
 
+/* Which options help where a GPU has too little memory. */
+static void tell_memory(const hf_run *run)
+{
+    hf_device_info device = { 0 };
+    if (run->session)
+        hf_session_device(run->session, &device);
+    if (device.bytes_total)
+        hf_report_note(run->report, "GPU memory: %.0f MB of %.0f MB are free; a smaller --size, a smaller --square of "
+                       "Stable Diffusion, --precision f16 or a smaller --recent needs less, and --device cpu none",
+                       (double)device.bytes_free / 1e6, (double)device.bytes_total / 1e6);
+}
+
 static int do_run(hf_run *run, int argc, char **argv, hf_error *err)
 {
     hf_error later = { 0 };
@@ -429,6 +454,8 @@ int hf_run_main(const hf_options *options, int argc, char **argv)
     }
     if (rc < 0)
         hf_report_error(report, &err);
+    if (rc == HF_ENOMEM)
+        tell_memory(run);
     code = hf_exit_code((hf_status)(rc < 0 ? rc : HF_OK), run->stage);
     close_run(run);
     if (code == 0 && options->strict && hf_report_n_warnings(report) > 0)

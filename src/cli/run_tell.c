@@ -245,6 +245,7 @@ void hf_run_print_plan(hf_run *run, FILE *out)
     int64_t backward = hf_session_needs_tracking(run->session) && hf_plan_n_backward(&run->plan, run->start) > 0
                            ? HF_RUN_REVERSE_BYTES : 0;
     hf_session_params p;
+    hf_device_info device;
 
     hf_session_settings(run->session, &p);
     print_input(run, out);
@@ -261,5 +262,9 @@ void hf_run_print_plan(hf_run *run, FILE *out)
         fprintf(out, ", up to %.0f MB for the backward pass", (double)backward / 1e6);
     fprintf(out, "; decoder and encoder take their own\n");
     print_speed(run, out);
+    hf_session_device(run->session, &device);
+    if (device.bytes_total)
+        fprintf(out, "GPU      %s: %.0f MB taken, %.0f MB left\n", device.about, (double)device.bytes_peak / 1e6,
+                (double)device.bytes_free / 1e6);
     fprintf(out, "nothing was written (--dry-run)\n");
 }

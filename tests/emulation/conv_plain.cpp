@@ -1,8 +1,8 @@
 /* conv_plain.cpp - cuda/conv_plan.h in plain loops, in the place of cuDNN: see gemm_plain.cpp.
  *
  * What it refuses, so that every way of cuda/conv2d.c is gone: anything fused where there are not a multiple of 8
- * channels out; an f32 bias of an f16 or bf16 result where that is no multiple of 16; everything where f16 or bf16 has
- * an odd number of channels out, or f32 has more padding above than below.
+ * channels out; everything where f16 or bf16 has an odd number of channels out, or an f32 result, and where f32 has more
+ * padding above than below.
  */
 #include "tests/emulation/emulate.h"
 
@@ -62,7 +62,7 @@ static void convolution_kernel(const hf_conv_shape s, const hf_conv_arrays x, si
         if (s.residual)
             v[0] += load(x.residual, s.out, i);
         if (s.bias)
-            v[0] += load(x.bias, s.bias_type, o);
+            v[0] += load(x.bias, s.out, o);
         hf_activate(v, (hf_activation)s.activation);
         store(x.out, s.out, i, v[0]);
     }
@@ -86,9 +86,7 @@ static bool is_refused(const hf_conv_shape *s)
     bool fused = s->bias || s->residual || s->activation != HF_ACT_NONE;
     if (fused && s->n_out % 8 != 0)
         return true;
-    if (s->bias && s->bias_type != s->out && s->n_out % 16 != 0)
-        return true;
-    return s->in == HF_F32 ? s->pad_top > s->pad_bottom : s->n_out % 2 != 0;
+    return s->in == HF_F32 ? s->pad_top > s->pad_bottom : s->n_out % 2 != 0 || s->out == HF_F32;
 }
 
 extern "C" int hf_conv_plan_new(hf_conv_plan **out, hf_conv_library *library, const hf_conv_shape *s, size_t max_workspace,

@@ -40,6 +40,8 @@ static inline int __float2int_ru(float v) { return hf_emulated_to_int(std::ceil(
 static inline unsigned __float2uint_rn(float v) { return hf_emulated_to_uint(std::nearbyint((double)v)); }
 static inline unsigned __float2uint_rz(float v) { return hf_emulated_to_uint(std::trunc((double)v)); }
 static inline unsigned __float2uint_rd(float v) { return hf_emulated_to_uint(std::floor((double)v)); }
+static inline long long __double2ll_rn(double v) { return std::llrint(v); }
+static inline long long __double2ll_ru(double v) { return (long long)std::ceil(v); }
 static inline float __int2float_rn(int v) { return (float)v; }
 static inline float __uint2float_rn(unsigned v) { return (float)v; }
 static inline float __double2float_rn(double v) { return (float)v; }
@@ -115,6 +117,16 @@ static inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned n)
 }
 
 /* Sum of four products of bytes, and c. */
+/* Sum of the absolute differences of four bytes. */
+static inline unsigned __vsadu4(unsigned a, unsigned b)
+{
+    unsigned sum = 0;
+    for (int i = 0; i < 32; i += 8) {
+        int d = (int)(a >> i & 255) - (int)(b >> i & 255);
+        sum += (unsigned)(d < 0 ? -d : d);
+    }
+    return sum;
+}
 static inline int __dp4a(int a, int b, int c)
 {
     for (int i = 0; i < 4; i++)

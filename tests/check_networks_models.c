@@ -1,0 +1,114 @@
+/* check_networks_models.c - the feature models on the small networks of tests/golden: every network is a part of one.
+ *
+ * Limits, as relative distance of all features from those of cpu in f32: 1e-3 for f32, whose sums run in another order
+ * through some hundred layers; 3e-2 for f16, whose rounding of 5e-4 a layer adds up over as many, in networks of 8 channels
+ * whose values do not average out. cpu in f32 keeps 1e-4 in the goldens' tests.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/check_networks.h"
+
+#define F32_LIMIT 1e-3
+#define F16_LIMIT 3e-2
+#define PATH 512
+
+typedef struct model_case {
+    const char     *label;
+    hf_model_params p;
+    const char     *weights, *encoder, *aggregation; /* under the folder of goldens */
+    int             N, W, H;
+    bool            quick;   /* is in --quick */
+    bool            no_half; /* has no matrices that could be f16 */
+} model_case;
+
+static const model_case cases[] = {
+    { "classic", { .name = "classic" }, NULL, NULL, NULL, 1, 90, 62, true, true },
+    { "tiny", { .name = "tiny" }, "tiny.safetensors", NULL, NULL, 1, 96, 64, true, false },
+    { "vit", { .name = "vit" }, "vit_names_dino_native.safetensors", NULL, NULL, 1, 50, 41, true, false },
+    { "vit, overlapping patches, keys", { .name = "vit", .stride = 2, .facet = HF_FACET_KEY, .layer = 1 },
+      "vit_names_dino_native.safetensors", NULL, NULL, 1, 40, 30, false, false },
+    { "vit, all layers", { .name = "vit", .all_layers = 1 }, "vit_names_dinov2_native.safetensors", NULL, NULL, 1, 70, 56, false, false },
+    { "vit, binned", { .name = "vit", .bins = 2 }, "vit_names_dino_native.safetensors", NULL, NULL, 1, 50, 41, false, false },
+    { "sd15-onestep", { .name = "sd15-onestep", .square_px = 128 }, "sd_tiny/sd1", NULL, NULL, 1, 90, 70, true, false },
+    { "sd15-onestep, 3 pictures", { .name = "sd15-onestep", .square_px = 128 }, "sd_tiny/sd1", NULL, NULL, 3, 90, 70, false, false },
+    { "sd15-onestep, its own size", { .name = "sd15-onestep", .fit = HF_FIT_PADDED }, "sd_tiny/sd1", NULL, NULL, 2, 150, 90, false, false },
+    { "sd15-onestep, sampled", { .name = "sd15-onestep", .square_px = 128, .seed = 3 }, "sd_tiny/sd1", NULL, NULL, 1, 90, 70, false, false },
+    { "sd15-onestep, TAESD", { .name = "sd15-onestep", .square_px = 128 }, "sd_tiny/sd1", "taesd_a.safetensors", NULL, 1, 90, 70, false, false },
+    { "sd15, 3 steps", { .name = "sd15", .square_px = 128, .n_run = 3, .prompt = "a b cd" }, "sd_tiny/sd1", NULL, NULL, 2, 90, 70, false, false },
+    { "sd15-concat", { .name = "sd15-concat", .square_px = 128 }, "sd_tiny/sd1", NULL, NULL, 1, 90, 70, false, false },
+    { "sd21, 2 steps", { .name = "sd21", .square_px = 128, .n_run = 2 }, "sd_tiny/sd2", NULL, NULL, 1, 90, 70, false, false },
+    { "dift-sd21", { .name = "dift-sd21", .n_ensemble = 2, .square_px = 128 }, "sd_tiny/sd2", NULL, NULL, 2, 90, 70, false, false },
+};
+#define N_CASES (sizeof(cases) / sizeof(cases[0]))
+
+/* name under folder, or NULL for none. */
+static const char *under(char *path, const char *folder, const char *name)
+{
+    if (!name)
+        return NULL;
+    snprintf(path, PATH, "%s/%s", folder, name);
+    return path;
+}
+
+static void compare(check *c, const model_case *m, const hf_model_params *params, const uint8_t *rgb, const float *want,
+                    int64_t n_want, hf_precision precision)
+{
+    hf_model_params p = *params;
+    hf_error err = { 0 };
+    float *got = NULL;
+    int64_t n = 0;
+    bool same;
+    char what[128];
+
+    p.precision = precision;
+    snprintf(what, sizeof(what), "%s in %s on %s", m->label, precision == HF_PRECISION_F16 ? "f16" : "f32", c->device->name);
+    /* 4 runs: plain, recorded, replayed twice. */
+    int rc = check_features(&got, &n, &same, c->device, &p, rgb, m->N, m->W, m->H, c->quick ? 3 : 4, &err);
+    if (rc < 0) {
+        check_refusal(c, what, rc, &err);
+    } else {
+        check_limit(c, what, "distance", n == n_want ? check_distance(got, want, n) : 1e9,
+                    precision == HF_PRECISION_F16 ? F16_LIMIT : F32_LIMIT, false);
+        check_limit(c, what, "runs that are equal to the first", same, 1, true);
+    }
+    free(got);
+}
+
+static void check_model(check *c, const model_case *m)
+{
+    char weights[PATH], encoder[PATH], aggregation[PATH];
+    hf_model_params p = m->p;
+    hf_error err = { 0 };
+    float *want = NULL;
+    int64_t n = 0;
+    bool same;
+    size_t one = (size_t)m->W * (size_t)m->H * 3;
+    uint8_t *rgb = check_memory(one * (size_t)m->N);
+
+    p.weights = under(weights, c->golden, m->weights);
+    p.encoder = under(encoder, c->golden, m->encoder);
+    p.aggregation = under(aggregation, c->golden, m->aggregation);
+    for (int i = 0; i < m->N; i++)
+        check_picture(rgb + (size_t)i * one, m->W, m->H, 3.5 * i, 1.5 * i);
+    /* cpu stands for ref here: the goldens' tests hold both to the same numbers, and it is done sooner. */
+    int rc = check_features(&want, &n, &same, c->cpu, &p, rgb, m->N, m->W, m->H, 1, &err);
+    if (rc < 0) {
+        check_refusal(c, m->label, rc, &err);
+    } else {
+        if (!m->no_half)
+            compare(c, m, &p, rgb, want, n, HF_PRECISION_F16);
+        p.precision = HF_PRECISION_AUTO;
+        compare(c, m, &p, rgb, want, n, m->no_half ? HF_PRECISION_AUTO : HF_PRECISION_F32);
+    }
+    free(want);
+    free(rgb);
+}
+
+void check_models(check *c)
+{
+    for (size_t i = 0; i < N_CASES; i++)
+        if (cases[i].quick || !c->quick)
+            check_model(c, &cases[i]);
+}
