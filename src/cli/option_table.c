@@ -95,7 +95,7 @@ const hf_option_row hf_option_table[] = {
       .field = FIELD(weights), .help = "file or folder of the model's weights, for models that have them" },
     { .group = "Model", .name = "precision", .arg = "TYPE", .kind = HF_OPT_CHOICE, .verbs = ANY_MODEL,
       .field = FIELD(precision), .initial = "auto", .choices = "auto|f32|bf16|f16",
-      .help = "arithmetic of a network's weights; auto: f32 on a processor, f16 on a GPU" },
+      .help = "arithmetic of a network's weights; auto: f16 on a GPU, f32 on a processor, but bf16 for tiny where it has that" },
     { .group = "Model", .name = "layer", .arg = "N", .kind = HF_OPT_INT, .verbs = ANY_MODEL, .field = FIELD(layer),
       .initial = "0", .min = 1, .max = 99, .word = "auto",
       .help = "one raw layer of the network, from 1, instead of what the model makes of all" },

@@ -25,6 +25,7 @@ typedef struct settings {
     hf_context_params context;
     hf_refine_params  refine;
     const char       *model, *weights;
+    hf_precision      precision;
     const char       *features; /* folder of NAME/%05d.npy in place of a model */
     int               verbose; /* J of each frame */
 } settings;
@@ -85,10 +86,12 @@ static void set(settings *s, const char *text)
         s->model = value + 1;
     else if (IS("weights"))
         s->weights = value + 1;
+    else if (IS("precision"))
+        s->precision = strcmp(value + 1, "bf16") == 0 ? HF_PRECISION_BF16 : HF_PRECISION_F32;
     else if (IS("features"))
         s->features = value + 1;
     else
-        fail("settings: model weights features n_recent k radius drawn_radius anchor temperature edges edge_radius edge_epsilon verbose");
+        fail("settings: model weights precision features n_recent k radius drawn_radius anchor temperature edges edge_radius edge_epsilon verbose");
 #undef IS
 }
 
@@ -111,7 +114,8 @@ static int open_model(run *r, const settings *s, const char *name, hf_error *err
 {
     if (s->features)
         return feature_files_open(&r->model, r->backend, s->features, name, W, H, err);
-    return hf_model_open(&r->model, r->backend, &(hf_model_params){ .name = s->model, .weights = s->weights }, err);
+    return hf_model_open(&r->model, r->backend, &(hf_model_params){ .name = s->model, .weights = s->weights,
+                                                                     .precision = s->precision }, err);
 }
 
 static void start(run *r, const settings *s, const char *name)
