@@ -93,6 +93,7 @@ static void check_model(check *c, const model_case *m)
     for (int i = 0; i < m->N; i++)
         check_picture(rgb + (size_t)i * one, m->W, m->H, 3.5 * i, 1.5 * i);
     /* cpu stands for ref here: the goldens' tests hold both to the same numbers, and it is done sooner. */
+    p.precision = m->no_half ? HF_PRECISION_AUTO : HF_PRECISION_F32; /* auto is bf16 for tiny on some processors */
     int rc = check_features(&want, &n, &same, c->cpu, &p, rgb, m->N, m->W, m->H, 1, &err);
     if (rc < 0) {
         check_refusal(c, m->label, rc, &err);
