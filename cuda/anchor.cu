@@ -9,7 +9,7 @@
 #include "cuda/launch.h"
 #include "propagate/anchor_cell.h"
 
-enum { WARPS = 4 /* cells of a block */, LIGHT_THREADS = 256 };
+enum { WARPS = 4 /* cells of a block */, BLOCKS_AT_ONCE = 6 /* told so, nothing is spilled */, LIGHT_THREADS = 256 };
 
 static __device__ __forceinline__ unsigned light_at(const hf_light &l, const uint8_t *rgb, int64_t i)
 {
@@ -41,7 +41,7 @@ extern "C" cudaError_t hf_cuda_context_light_launch(const hf_light *light, const
 }
 
 /* One warp for each cell. */
-static __global__ void __launch_bounds__(WARPS * 32) anchor_kernel(hf_anchor_view a, hf_cells cells, hf_cells fine,
+static __global__ void __launch_bounds__(WARPS * 32, BLOCKS_AT_ONCE) anchor_kernel(hf_anchor_view a, hf_cells cells, hf_cells fine,
                                                                    const int32_t *guess)
 {
     int cell = blockIdx.x * WARPS + (threadIdx.x >> 5), lane = threadIdx.x & 31;

@@ -23,6 +23,7 @@
 
 enum {
     WARPS = 4,       /* of a block; 8 targets are shared out evenly */
+    BLOCKS_AT_ONCE = 6, /* of a multiprocessor: one wave of 840 tiles on 132 of them needs 7; told so, nothing is spilled */
     RUN = 16,        /* candidates of one product */
     GROUPS = 4,      /* runs that a warp takes at once: 16 loads of candidates under way for each 2 of targets */
     RUNS = WARPS * GROUPS, /* of one round of the block */
@@ -141,7 +142,7 @@ static __device__ __forceinline__ void keep(struct list &l, const int32_t *score
 }
 
 /* One block for each tile: blockIdx.x the tile of the row, blockIdx.y the row. */
-static __global__ void __launch_bounds__(WARPS * 32) match_context_kernel(hf_cuda_context_match m, int pitch)
+static __global__ void __launch_bounds__(WARPS * 32, BLOCKS_AT_ONCE) match_context_kernel(hf_cuda_context_match m, int pitch)
 {
     HF_DYNAMIC_SHARED(uint32_t, targets);
     int32_t *scores = reinterpret_cast<int32_t *>(targets + HF_MATCH_TILE * pitch);

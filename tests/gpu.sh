@@ -119,7 +119,8 @@ configure() {
     archs=90
     [ -n "$rehearse" ] || archs=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1 | tr -d '. ')
     [ -e "$build/build.ninja" ] && return 0
-    run_meson setup "$build" -Dffmpeg=disabled -Dcriterion=auto -Dcuda=enabled "-Dgpu_archs=$archs"
+    run_meson setup "$build" -Dffmpeg=disabled -Dcriterion=auto -Dcuda=$([ -n "$rehearse" ] && echo disabled || echo enabled) \
+        "-Dgpu_archs=$archs"
 }
 
 compile() { configure && run_ninja -C "$build" ${rehearse:+-j2}; }
@@ -178,7 +179,7 @@ if wanted units; then
             done
             echo "$bad programs failed"; [ "$bad" = 0 ]' units "$build" "$out"
     else
-        say "units: skipped, no Criterion here"
+        say "units: skipped, no Criterion here, or a rehearsal"
     fi
 fi
 
@@ -189,7 +190,7 @@ if wanted sanitizer; then
                 --device cuda --golden tests/golden --quick
         done
     else
-        say "sanitizer: skipped, no compute-sanitizer here"
+        say "sanitizer: skipped, no compute-sanitizer here, or a rehearsal"
     fi
 fi
 
@@ -208,7 +209,7 @@ if wanted bench; then
     device_options="--device $device --precision $kind"
     size="--size ${px}x$px"
     if [ -n "$rehearse" ]; then
-        ours 60 ops $device_options --batch 1 --repeat 1 --only group_norm-b1-16
+        ours 60 ops $device_options --batch 2 --repeat 1 --only group_norm-b2-16
         ours 60 net unet tests/golden/sd_tiny/sd1 $device_options --batch 1 --repeat 1 --size 64x64 --name unet-b1-64x64
     else
         for n in 1 8 16; do
@@ -236,7 +237,7 @@ for how in eager compiled; do
     fi
     limit=100
     [ $how = eager ] || limit=260
-    limited $limit "$out/$how.txt" "$python" tests/bench/gpu_torch.py $how "$work" ${rehearse:+attention-b2-256}
+    limited $limit "$out/$how.txt" "$python" tests/bench/gpu_torch.py $how "$work" ${rehearse:+group_norm-b2-16}
     status=$?
     say "$how: $(grep -c ' ms ' "$out/$how.txt") rows$([ $status = 0 ] || echo ", stopped or with errors ($status)")"
 done

@@ -42,9 +42,9 @@ Test(backend, close_accepts_nothing)
 /* Entries that a backend on the host does not have. */
 static bool is_of_devices(size_t offset)
 {
-    return offset == offsetof(hf_ops, memory) || offset == offsetof(hf_ops, record_begin) ||
-           offset == offsetof(hf_ops, record_end) || offset == offsetof(hf_ops, replay) ||
-           offset == offsetof(hf_ops, recording_free);
+    return offset == offsetof(hf_ops, memory) || offset == offsetof(hf_ops, plan_text) ||
+           offset == offsetof(hf_ops, record_begin) || offset == offsetof(hf_ops, record_end) ||
+           offset == offsetof(hf_ops, replay) || offset == offsetof(hf_ops, recording_free);
 }
 
 Test(backend, every_backend_fills_every_entry_of_the_table)

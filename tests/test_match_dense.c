@@ -89,6 +89,37 @@ static void check_pixel(const char *name, const double *s, const double *T, int 
     cr_assert(fabs(similarity - best) < 1e-5, "%s: similarity %g, want %g", name, similarity, best);
 }
 
+/* One match; where the backend can record, once more as a recording over wiped results. */
+typedef struct call {
+    hf_tensor index, similarity, source, target, scratch;
+    hf_match_dense_params params;
+} call;
+
+static void match(hf_backend *be, const char *name, const call *c)
+{
+    hf_error err = { 0 };
+    cr_assert_eq(be->ops.match_dense(be, &c->index, &c->similarity, &c->source, &c->target, &c->params, &c->scratch,
+                                     &err), HF_OK, "%s: %s", name, err.text);
+}
+
+static void match_recorded(hf_backend *be, const char *name, const call *c)
+{
+    hf_error err = { 0 };
+    hf_recording *recording;
+    void *wiped = calloc(1, hf_tensor_bytes(&c->index));
+    cr_assert_eq(be->ops.write(be, &c->index, wiped, &err), HF_OK);
+    cr_assert_eq(be->ops.sync(be, &err), HF_OK);
+    cr_assert_eq(be->ops.record_begin(be, &err), HF_OK, "%s", err.text);
+    match(be, name, c);
+    cr_assert_eq(be->ops.record_end(be, &recording, &err), HF_OK, "%s", err.text);
+    cr_assert_eq(be->ops.replay(be, recording, &err), HF_OK, "%s", err.text);
+    cr_assert_eq(be->ops.sync(be, &err), HF_OK, "%s", err.text);
+    be->ops.recording_free(be, &recording);
+    free(wiped);
+}
+
+static int recorded; /* tests run in processes of their own */
+
 static void run(const char *backend, const char *name, const shape *z, const float *S,
                 const float *T, int32_t *index, float *similarity)
 {
@@ -105,8 +136,10 @@ static void run(const char *backend, const char *name, const shape *z, const flo
     hf_tensor scratch = hf_tensor_view(NULL, HF_U8, 1, (int64_t)bytes);
     put_byte(be, &scratch, 0xa5); /* what is in the scratch must not matter */
     put(be, &s, S), put(be, &t, T), put(be, &i, index), put(be, &c, similarity);
-    cr_assert_eq(be->ops.match_dense(be, &i, &c, &s, &t, &p, &scratch, &err), HF_OK, "%s: %s", name,
-                 err.text);
+    const call one = { i, c, s, t, scratch, p };
+    match(be, name, &one);
+    if (recorded && be->ops.record_begin)
+        match_recorded(be, name, &one);
     get(be, index, &i), get(be, similarity, &c);
     drop(be, &s), drop(be, &t), drop(be, &i), drop(be, &c), drop(be, &scratch);
     hf_backend_close(&be);
@@ -297,6 +330,12 @@ Test(match_dense, a_larger_map_is_right_everywhere_it_is_looked_at)
 {
     check("large", (shape){ 16, 18, 128, 144, 16, 18, 128, 144, 64 }, fill_waves, 211);
     check("large", (shape){ 10, 13, 77, 103, 20, 24, 157, 190, 64 }, fill_random, 61);
+}
+
+Test(match_dense, a_recorded_match_is_the_same)
+{
+    recorded = 1;
+    check("recorded", (shape){ 4, 5, 17, 22, 3, 6, 23, 31, 8 }, fill_some_zero, 1);
 }
 
 /* Where neighbours cancel, bounds say nothing: all of 1200 target quads are candidates. */

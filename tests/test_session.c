@@ -486,7 +486,7 @@ Test(session, bad_parameters_are_refused_by_name)
         { { .width = 9, .height = 9, .temperature = NAN }, HF_EARG, "temperature is nan, want 0..100" },
         { { .width = 9, .height = 9, .grow_px = 1000 }, HF_EARG, "grow: 1000 pixels, want -512..512" },
         { { .width = 9, .height = 9, .model.name = "none" }, HF_EMODEL, "model \"none\" is not known" },
-        { { .width = 9, .height = 9, .device = "gpu" }, HF_EARG, "backend \"gpu\" is not known" },
+        { { .width = 9, .height = 9, .device = "gpu" }, HF_EARG, "device \"gpu\" is not known" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         hf_session *s;
