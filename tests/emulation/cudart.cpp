@@ -36,9 +36,10 @@ static std::recursive_mutex lock;
 typedef std::lock_guard<std::recursive_mutex> locked;
 
 static thread_local cudaError_t last_error;
-static std::vector<CUstream_st *> streams;
+/* Never destroyed: a module is not closed, and its program may still free memory while it ends. */
+static std::vector<CUstream_st *> &streams = *new std::vector<CUstream_st *>;
 static CUstream_st default_stream;
-static std::map<const void *, int> shared_limits; /* of kernels that asked for more */
+static std::map<const void *, int> &shared_limits = *new std::map<const void *, int>; /* of kernels that asked for more */
 
 static cudaError_t refuse(cudaError_t error)
 {
@@ -70,8 +71,8 @@ typedef struct block {
     size_t bytes;
     bool   host;
 } block;
-static std::map<char *, block> blocks;
-static std::multimap<size_t, char *> free_blocks; /* of the range, by size */
+static std::map<char *, block> &blocks = *new std::map<char *, block>;
+static std::multimap<size_t, char *> &free_blocks = *new std::multimap<size_t, char *>; /* of the range, by size */
 static size_t bytes_in_use, range_used;
 static char *range;
 static int n_open; /* work that runs now may touch device memory */
@@ -93,8 +94,18 @@ static void range_close(void)
         mprotect(range, range_used, PROT_NONE);
 }
 
+/* Powers of two find each other again, so that the range, which is opened and closed as a whole, stays short. */
+static size_t room_of(size_t bytes)
+{
+    size_t room = 4096;
+    while (room < bytes)
+        room *= 2;
+    return room;
+}
+
 static char *take_from_range(size_t bytes)
 {
+    bytes = room_of(bytes);
     if (!range) {
         range = (char *)mmap(NULL, RANGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (range == MAP_FAILED)
@@ -168,7 +179,7 @@ static cudaError_t block_free(void *data)
         }
     range_close();
     if (is_strict())
-        free_blocks.insert({ all, (char *)data });
+        free_blocks.insert({ room_of(all), (char *)data });
     else
         free(data);
     return cudaSuccess;

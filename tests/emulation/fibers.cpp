@@ -78,9 +78,10 @@ typedef struct warp {
 hf_emulated_place hf_emulated_here;
 
 static const hf_emulated_grid *running;
-static std::vector<thread> threads;
-static std::vector<warp> warps;
-static std::vector<stack *> idle_stacks;
+/* Never destroyed: what they point to stays in use until the process ends. */
+static std::vector<thread> &threads = *new std::vector<thread>;
+static std::vector<warp> &warps = *new std::vector<warp>;
+static std::vector<stack *> &idle_stacks = *new std::vector<stack *>;
 static unsigned self; /* index of the running thread */
 static int barrier_result;
 static uint64_t shuffle_state;
