@@ -202,7 +202,7 @@ __device__ __forceinline__ void hf_flash_gather(hf_flash_state<S> &w, const floa
                 const float *pair = &s[m][2 * part + i / 2][i % 2 * 2];
                 const float low = hf_exp2(fmaf(pair[0], c, -w.max[m][i % 2])), high = hf_exp2(fmaf(pair[1], c, -w.max[m][i % 2]));
                 w.sum[m][i % 2] += low + high;
-                a[m][i] = hf_pack<T>(low, high);
+                a[m][i] = hf_pack_pair<T>(low, high);
             }
         const T *row = v_tile + (16 * part + lane % 16) * S::STRIDE;
 #pragma unroll
@@ -240,7 +240,7 @@ __device__ __forceinline__ void hf_flash_finish(T *q_rows, const hf_flash_state<
 #pragma unroll
             for (int n = 0; n < S::D / 8; n++)
                 *reinterpret_cast<uint32_t *>(row + 8 * n) =
-                    hf_pack<T>(w.o[m][n][2 * r] * factor, w.o[m][n][2 * r + 1] * factor);
+                    hf_pack_pair<T>(w.o[m][n][2 * r] * factor, w.o[m][n][2 * r + 1] * factor);
         }
     __syncwarp();
 }

@@ -139,7 +139,7 @@ __device__ __forceinline__ bool hf_wide_weigh(float (&s)[S::NT][4], float (&max)
         for (int n = 0; n < S::NT; n++) {
             const float low = hf_exp2(fmaf(s[n][2 * r], c, -max[r])), high = hf_exp2(fmaf(s[n][2 * r + 1], c, -max[r]));
             sum[r] += low + high;
-            *reinterpret_cast<uint32_t *>(m.p + at * S::P_STRIDE + key + 8 * n + lane % 4 * 2) = hf_pack<T>(low, high);
+            *reinterpret_cast<uint32_t *>(m.p + at * S::P_STRIDE + key + 8 * n + lane % 4 * 2) = hf_pack_pair<T>(low, high);
         }
     }
     return rescaled;
@@ -226,7 +226,7 @@ __device__ __forceinline__ void hf_wide_finish(const float (&o)[S::ROW_GROUPS][S
 #pragma unroll
             for (int n = 0; n < S::COLUMNS / 8; n++)
                 *reinterpret_cast<uint32_t *>(m.q + at * S::STRIDE + column + 8 * n + lane % 4 * 2) =
-                    hf_pack<T>(o[i][n][2 * r] * factor, o[i][n][2 * r + 1] * factor);
+                    hf_pack_pair<T>(o[i][n][2 * r] * factor, o[i][n][2 * r + 1] * factor);
         }
 }
 

@@ -8,9 +8,7 @@
 #ifndef HF_CUDA_LAUNCH_H
 #define HF_CUDA_LAUNCH_H
 
-#ifdef HF_CUDA_EMULATED
-#include "tests/emulation/emulate.h" /* HF_LAUNCH, HF_DYNAMIC_SHARED */
-#else
+#ifndef HF_CUDA_EMULATED /* there tests/emulation has come first, with its own of all below */
 #include <cuda_runtime.h>
 
 /* HF_LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...): dim3 or integers. A template kernel goes in

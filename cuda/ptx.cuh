@@ -28,7 +28,7 @@
  *       under way; other threads see the bytes after __syncthreads(). Below sm_80 the copy is made at once.
  *
  *   hf_exp2(x)  2^x to 2 units in the last place; hf_exp2(-infinity) is 0
- *   hf_pack<T>(low, high)  two floats, rounded to nearest even
+ *   hf_pack_pair<T>(low, high)  two floats, rounded to nearest even
  *
  * sm_75 has neither 16-deep f16 products (two 8-deep ones instead), bf16 products (shuffles and f32 arithmetic instead:
  * right, and slow), 32-deep byte products (four of 8 x 8 x 16) nor cp.async.
@@ -45,9 +45,7 @@
 
 #include "cuda/launch.h"
 
-#ifdef HF_CUDA_EMULATED
-#include "tests/emulation/emulate_ptx.h"
-#else
+#ifndef HF_CUDA_EMULATED
 
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
 #define HF_PTX_SM80 1
@@ -253,13 +251,13 @@ __device__ __forceinline__ float hf_exp2(float x)
     return y;
 }
 
-template <typename T> __device__ uint32_t hf_pack(float low, float high);
-template <> __device__ __forceinline__ uint32_t hf_pack<__half>(float low, float high)
+template <typename T> __device__ uint32_t hf_pack_pair(float low, float high);
+template <> __device__ __forceinline__ uint32_t hf_pack_pair<__half>(float low, float high)
 {
     __half2 pair = __floats2half2_rn(low, high);
     return *reinterpret_cast<uint32_t *>(&pair);
 }
-template <> __device__ __forceinline__ uint32_t hf_pack<__nv_bfloat16>(float low, float high)
+template <> __device__ __forceinline__ uint32_t hf_pack_pair<__nv_bfloat16>(float low, float high)
 {
     __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
     return *reinterpret_cast<uint32_t *>(&pair);

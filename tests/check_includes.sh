@@ -41,7 +41,7 @@ allowed() {
     esac
 }
 
-for file in src/*.[ch] src/cli/*.[ch] src/net/*.[ch] io/*.[ch] propagate/*.[ch] cuda/*.c cuda/*.h cuda/*.cu; do
+for file in src/*.[ch] src/cli/*.[ch] src/net/*.[ch] io/*.[ch] propagate/*.[ch] cuda/*.c cuda/*.h cuda/*.cu cuda/*.cuh; do
     [ -f "$file" ] || continue
     n_files=$((n_files + 1))
     for header in $(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file"); do

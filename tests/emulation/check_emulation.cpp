@@ -1,6 +1,7 @@
 /* check_emulation.cpp - the emulation itself: does it compute what a GPU would, and does it see the mistakes that it
  * is there to see? Mistakes end the program, so each is made in a child of its own.
  */
+#include "tests/emulation/emulate.h"
 #include "cuda/launch.h"
 
 #include <sys/wait.h>

@@ -123,7 +123,7 @@ inline float hf_exp2(float x)
     return fabsf(y) < 0x1p-126f ? 0 : y; /* .ftz */
 }
 
-template <typename T> inline uint32_t hf_pack(float low, float high)
+template <typename T> inline uint32_t hf_pack_pair(float low, float high)
 {
     T pair[2] = { T(low), T(high) };
     uint32_t bits;
