@@ -10,7 +10,7 @@ libswscale-dev libavutil-dev libdnnl-dev libopenblas-openmp-dev libpng-dev zlib1
 optional= # where the system has no such package, the tests that use it are skipped
 case ${1:-build} in
 build) ;;
-tests) packages="$packages libcriterion-dev ffmpeg python3 clang libclang-rt-dev"; optional=chromium-headless-shell ;;
+tests) packages="$packages g++ libcriterion-dev ffmpeg python3 clang libclang-rt-dev"; optional=chromium-headless-shell ;;
 *)
     echo "usage: sh samples/setup.sh [build|tests]" >&2
     exit 2
