@@ -25,8 +25,8 @@ typedef struct hf_context_params {
 } hf_context_params;
 
 /* What scores best on real video, tests/bench/README.md. */
-#define HF_CONTEXT_DEFAULTS { .n_recent = 7, .k = 5, .radius_cells = 10, .drawn_radius_cells = 20, \
-                              .temperature = 0.1f }
+#define HF_CONTEXT_DEFAULTS { .n_recent = 7, .k = 10, .radius_cells = 10, .drawn_radius_cells = 20, \
+                              .temperature = 0.15f }
 
 /*
  * model: prepared here for pictures of width x height; it must outlive the context and

@@ -29,14 +29,15 @@ static void program_folder(char *folder, size_t size)
 static void *open_module(hf_error *err)
 {
     const char *named = getenv("HFPROP_CUDA_MODULE");
-    char beside[PATH_MAX + sizeof(HF_CUDA_MODULE_NAME)], why[256] = "";
+    char folder[PATH_MAX], beside[PATH_MAX + 64], built[PATH_MAX + 64], why[256] = "";
     void *module = NULL;
 
-    program_folder(beside, PATH_MAX);
-    strcat(beside, HF_CUDA_MODULE_NAME);
+    program_folder(folder, sizeof(folder));
+    snprintf(beside, sizeof(beside), "%s%s", folder, HF_CUDA_MODULE_NAME);
+    snprintf(built, sizeof(built), "%scuda/%s", folder, HF_CUDA_MODULE_NAME);
     is_absent = true;
-    const char *tries[] = { named && *named ? named : beside, HF_LIBRARY_FOLDER "/" HF_CUDA_MODULE_NAME };
-    size_t n = named && *named ? 1 : 2;
+    const char *tries[] = { named && *named ? named : beside, built, HF_LIBRARY_FOLDER "/" HF_CUDA_MODULE_NAME };
+    size_t n = named && *named ? 1 : 3;
     for (size_t i = 0; i < n && !module; i++) {
         module = dlopen(tries[i], RTLD_NOW | RTLD_LOCAL);
         /* A module that is there but cannot be opened says more than one that is not. */

@@ -1,8 +1,8 @@
 /* cuda_module.h - the `cuda` backend lives in a module, hfprop_cuda.so, that is opened when it is asked for.
  *
  * One hfprop so starts on machines with no NVIDIA library at all. The module is looked for in this order:
- * the file that the environment variable HFPROP_CUDA_MODULE names, the folder of the program, the library folder of
- * the installation.
+ * the file that the environment variable HFPROP_CUDA_MODULE names (and nothing else then), the folder of the program, its
+ * folder cuda/, which is where a build leaves it, the library folder of the installation.
  */
 #ifndef HF_SRC_CUDA_MODULE_H
 #define HF_SRC_CUDA_MODULE_H
