@@ -26,6 +26,15 @@ static void program_folder(char *folder, size_t size)
         folder[0] = 0;
 }
 
+/* Without a driver there is no need to open a module that takes the large libraries of the toolkit along. */
+static bool has_driver(void)
+{
+    void *driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+    if (driver)
+        dlclose(driver);
+    return driver != NULL;
+}
+
 static void *open_module(hf_error *err)
 {
     const char *named = getenv("HFPROP_CUDA_MODULE");
@@ -36,6 +45,10 @@ static void *open_module(hf_error *err)
     snprintf(beside, sizeof(beside), "%s%s", folder, HF_CUDA_MODULE_NAME);
     snprintf(built, sizeof(built), "%scuda/%s", folder, HF_CUDA_MODULE_NAME);
     is_absent = true;
+    if (!(named && *named) && !has_driver()) {
+        hf_fail(err, HF_EDEVICE, "device cuda cannot be used: there is no NVIDIA driver (libcuda.so.1); --device cpu needs no GPU");
+        return NULL;
+    }
     const char *tries[] = { named && *named ? named : beside, built, HF_LIBRARY_FOLDER "/" HF_CUDA_MODULE_NAME };
     size_t n = named && *named ? 1 : 3;
     for (size_t i = 0; i < n && !module; i++) {
