@@ -192,9 +192,33 @@ Test(ahead, a_frame_that_was_not_shown_makes_the_session_forget)
     free(kept);
 }
 
+/* `classic` learns from each key. */
+Test(ahead, following_another_key_makes_the_session_forget)
+{
+    const uint8_t *two[] = { frames[5], frames[4] };
+    const hf_session_params like = { .model.name = "classic", .size = H };
+    uint8_t *kept = malloc(2 * KEEP);
+    hf_result r;
+    for (const char *const *name = test_backends() + 1; *name; name++) {
+        for (int shows = 0; shows < 2; shows++) {
+            hf_session *s = open_session(&like, *name, shows ? 2 : 0);
+            must(hf_session_follow(s, 0, &err));
+            if (shows)
+                must(hf_session_look_ahead(s, two, 2, &err));
+            must(hf_session_follow(s, 1, &err));
+            must(hf_session_step(s, &r, frames[5], &err));
+            keep(kept + shows * KEEP, &r);
+            hf_session_close(&s);
+        }
+        cr_expect_arr_eq(kept, kept + KEEP, KEEP, "%s", *name);
+    }
+    free(kept);
+}
+
+/* A network is queued as a whole: nothing of it has run when look_ahead returns. */
 Test(ahead, what_is_shown_is_copied)
 {
-    const hf_session_params like = { .model.name = "classic", .size = H };
+    const hf_session_params like = { .model.name = "tiny", .size = H / 2 };
     static uint8_t copy[3 * N];
     uint8_t *kept = malloc(2 * KEEP);
     hf_result r;
