@@ -76,7 +76,7 @@ void hf_session_ahead_close(hf_session *s)
 {
     if (!s->ahead)
         return;
-    hf_session_ahead_forget(s, NULL);
+    queue_of(s)->ops.sync(queue_of(s), NULL); /* whatever failed before */
     for (int i = 0; i < HF_AHEAD_BATCHES; i++) {
         hf_ahead_batch *b = &s->ahead->batch[i];
         hf_session_drop(s, b->staging);
