@@ -283,6 +283,36 @@ Test(ahead, the_device_memory_foretold_is_the_memory_taken)
         }
 }
 
+static int64_t foretold(int batch)
+{
+    const hf_session_params like = { .model = { .name = "sd15-onestep", .weights = HF_SOURCE_ROOT "/tests/golden/sd_tiny/sd1",
+                                                .square_px = 256 },
+                                     .match = HF_MATCH_FIRST, .size = H };
+    hf_session *s = open_session(&like, "cuda", batch);
+    hf_session_memory memory;
+    hf_session_foretell(s, &memory, 1, 2, 0);
+    hf_session_close(&s);
+    return memory.device;
+}
+
+Test(ahead, fewer_frames_are_suggested_where_memory_is_short)
+{
+    const char *module = getenv("HFPROP_CUDA_MODULE");
+    char megabytes[32];
+    if (!module || !strstr(module, "emulated")) {
+        fprintf(stderr, "skipped: 1 test of a GPU with little memory: it is not emulated\n");
+        return;
+    }
+    int64_t eight = foretold(8), four = foretold(4), two = foretold(2);
+    cr_expect_eq(foretold(HF_BATCH_AUTO), eight);
+    cr_expect_eq(foretold(-2), two);
+    snprintf(megabytes, sizeof(megabytes), "%lld", (long long)(eight >> 20));
+    setenv("HF_EMULATED_MEMORY", megabytes, 1); /* all but a tenth of it */
+    cr_expect_eq(foretold(HF_BATCH_AUTO), four);
+    cr_expect_gt(eight, four);
+    cr_expect_gt(four, two);
+}
+
 typedef struct elsewhere {
     hf_session *session;
     uint8_t    *out;
