@@ -218,6 +218,8 @@ static enum AVPixelFormat choose_format(AVCodecContext *codec, const enum AVPixe
     hf_hw *hw = codec->opaque;
     int is_offered = 0;
 
+    if (hf_hw_is_must(hw) && hw->is_declined) /* asked again at the next frame: the first reason counts */
+        return AV_PIX_FMT_NONE;
     for (int i = 0; formats[i] != AV_PIX_FMT_NONE; i++) {
         hw->software = formats[i];
         is_offered |= formats[i] == hw->format;

@@ -386,7 +386,7 @@ Test(hw_decode, a_format_that_no_device_decodes_is_named)
     hf_video_in_params p = playing(HF_HWDEC_AUTO, AV_PIX_FMT_CUDA, AV_PIX_FMT_NV12);
     check_fallen_back(path, &p, 0, "h264 High 4:2:2 in yuv422p is not decoded there");
     p.hwdec = HF_HWDEC_ON;
-    check_refused(path, &p, "yuv422p");
+    check_refused(path, &p, "yuv422p is not decoded there");
 }
 
 /* AV1 has one decoder for devices and another for software: the stream starts again in that one. */
