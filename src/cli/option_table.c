@@ -258,6 +258,10 @@ const hf_option_row hf_option_table[] = {
       .role = MANNER, .verbs = ANY_MODEL | EVAL, .field = FIELD(n_threads), .initial = "0", .min = 1,
       .max = 1024, .word = "auto",
       .help = "processor threads; auto: one for each processor this process may use" },
+    { .group = "Performance", .name = "hwdec", .arg = "WHEN", .kind = HF_OPT_CHOICE, .role = MANNER, .verbs = VIDEO,
+      .field = FIELD(hwdec), .initial = "auto", .choices = "auto|on|off",
+      .help = "decode the video on the GPU (NVDEC); auto: where there is one that --device does not leave out, and it gives "
+              "the same frames, else in software; on: or fail" },
     { .group = "Performance", .name = "batch", .arg = "N", .kind = HF_OPT_INT, .role = MANNER, .verbs = RUN | FEATURES,
       .field = FIELD(batch), .initial = "0", .min = 1, .max = HF_MAX_BATCH, .word = "auto",
       .help = "frames or images whose features are computed together; auto: 8 on a GPU for a model that gains from it "

@@ -98,6 +98,19 @@ static int read_drawings(hf_run *run, hf_error *err)
 
 /* ---- input ---- */
 
+/* The GPU decodes only where it may compute, too. */
+static void choose_hwdec(hf_video_in_params *params, const hf_options *o)
+{
+    const char *number = strchr(o->device, ':');
+    int is_gpu = strcmp(o->device, "auto") == 0 || strncmp(o->device, "cuda", 4) == 0;
+
+    if (o->hwdec == HF_SWITCH_ON)
+        params->hwdec = HF_HWDEC_ON;
+    else
+        params->hwdec = o->hwdec == HF_SWITCH_AUTO && is_gpu ? HF_HWDEC_AUTO : HF_HWDEC_OFF;
+    params->hw_device = is_gpu && number ? number + 1 : NULL;
+}
+
 static int open_input(hf_run *run, hf_error *err)
 {
     const hf_options *o = run->options;
@@ -108,10 +121,13 @@ static int open_input(hf_run *run, hf_error *err)
     params.fps_den = o->fps.den;
     params.deinterlace = o->deinterlace ? HF_DEINTERLACE_AUTO : HF_DEINTERLACE_OFF;
     params.n_threads = o->n_threads;
+    choose_hwdec(&params, o);
     run->stage = HF_STAGE_INPUT;
     if ((rc = hf_video_in_open(&run->in, o->input, &params, err)) < 0)
         return rc;
     run->info = hf_video_in_get_info(run->in);
+    if (!run->info->is_images)
+        hf_report_detail(run->report, "decoder: %s, %s", run->info->codec, hf_video_in_decoder(run->in));
     if (o->fps.den && !run->info->is_images)
         hf_report_warn(run->report, -1, "--fps is for image folders; %s keeps its own time stamps", o->input);
     return HF_OK;

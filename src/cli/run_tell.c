@@ -55,8 +55,8 @@ static json_t *session_json(const hf_run *run)
 {
     hf_session_params p;
     hf_session_settings(run->session, &p);
-    return json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:f, s:b}", "model", p.model.name ? p.model.name : "", "device",
-                     p.device ? p.device : "", "threads", p.n_threads, "size", p.size, "match",
+    return json_pack("{s:s, s:s, s:i, s:o, s:i, s:s, s:i, s:i, s:i, s:f, s:b}", "model", p.model.name ? p.model.name : "", "device",
+                     p.device ? p.device : "", "threads", p.n_threads, "decoder", hf_json_text(hf_video_in_decoder(run->in)), "size", p.size, "match",
                      match_name(p.match), "recent", p.n_recent, "k", p.k, "radius",
                      p.radius_cells, "temperature", (double)p.temperature, "refine", p.refine > 0);
 }
