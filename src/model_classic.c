@@ -16,53 +16,23 @@ typedef struct hf_model_classic {
     hf_model        base; /* first: callers hold this one */
     hf_classic_raw *raw;
     hf_whitened    *whitened;
-    uint8_t        *picture;    /* [H,W,3], and */
-    float          *statistics; /* [h,w,C], where the backend's memory is not the host's */
 } hf_model_classic;
-
-/* The statistics are the host's work: a picture that is elsewhere comes here and its cells go back. */
-static int raw_elsewhere(hf_model_classic *m, const hf_tensor *out, const hf_tensor *rgb, hf_error *err)
-{
-    hf_backend *be = m->base.backend;
-    int rc;
-    if ((rc = be->ops.read(be, m->picture, rgb, err)) < 0 || (rc = be->ops.sync(be, err)) < 0)
-        return rc;
-    hf_classic_raw_run(m->raw, m->statistics, m->picture);
-    return be->ops.write(be, out, m->statistics, err);
-}
 
 static int raw_features(void *ctx, const hf_tensor *out, const hf_tensor *rgb, hf_error *err)
 {
     hf_model_classic *m = ctx;
-    if (!m->base.backend->host_memory)
-        return raw_elsewhere(m, out, rgb, err);
-    hf_classic_raw_run(m->raw, out->data, rgb->data);
-    return HF_OK;
-}
-
-static void release(hf_model_classic *m)
-{
-    hf_classic_raw_free(&m->raw);
-    free(m->picture);
-    free(m->statistics);
-    m->picture = NULL;
-    m->statistics = NULL;
+    return m->base.backend->ops.classic_raw(m->base.backend, out, rgb, m->raw, err);
 }
 
 static int prepare(hf_model *model, int width, int height, hf_error *err)
 {
     hf_model_classic *m = (hf_model_classic *)model;
-    int h, w, rc;
-    release(m);
-    hf_model_grid(model, width, height, &h, &w);
-    if ((rc = hf_classic_raw_new(&m->raw, width, height, err)) < 0)
+    int rc;
+    hf_classic_raw_free(&m->raw);
+    if ((rc = hf_classic_raw_new(&m->raw, model->backend, width, height, err)) < 0)
         return rc;
-    if (!model->backend->host_memory &&
-        (!(m->picture = malloc((size_t)width * height * 3)) ||
-         !(m->statistics = malloc(sizeof(float) * (size_t)h * w * hf_classic_raw_channels(m->raw)))))
-        return hf_fail(err, HF_ENOMEM, "classic: out of memory for %d x %d pixels", width, height);
-    return hf_whitened_prepare(&m->whitened, model->backend, width, height, h * w, hf_classic_raw_channels(m->raw), N_FEATURES,
-                               raw_features, m, err);
+    return hf_whitened_prepare(&m->whitened, model->backend, width, height, m->raw->h * m->raw->w, m->raw->n_channels,
+                               N_FEATURES, raw_features, m, err);
 }
 
 static int64_t bytes(const hf_model *model, int width, int height)
@@ -86,7 +56,7 @@ static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, h
 static void close_model(hf_model *model)
 {
     hf_model_classic *m = (hf_model_classic *)model;
-    release(m);
+    hf_classic_raw_free(&m->raw);
     hf_whitened_free(&m->whitened);
     free(m);
 }
