@@ -109,6 +109,7 @@ static const hf_context_ops table = {
     .refine_new = hf_cuda_refine_new,
     .refine_run = hf_cuda_refine_run,
     .refine_free = hf_cuda_refine_free,
+    .refine_bytes = hf_cuda_refine_bytes,
     .decide = hf_cuda_decide,
 };
 

@@ -57,6 +57,7 @@ int  hf_cuda_refine_new(hf_backend *be, hf_refine **out, int width, int height, 
 int  hf_cuda_refine_run(hf_backend *be, hf_refine *refine, float *soft, float *xy, float *cover, const hf_cells *cells,
                         const uint8_t *rgb, const hf_drawn *drawn, hf_error *err);
 void hf_cuda_refine_free(hf_backend *be, hf_refine **refine);
+int64_t hf_cuda_refine_bytes(hf_backend *be, int width, int height, int n_cells);
 int  hf_cuda_decide(hf_backend *be, const hf_decision *out, const float *soft, int64_t n, int n_labels, int n_ids,
                     const uint8_t *id_of, hf_error *err);
 

@@ -135,6 +135,12 @@ static void host_refine_free(hf_backend *be, hf_refine **refine)
     hf_refine_close(refine);
 }
 
+static int64_t host_refine_bytes(hf_backend *be, int width, int height, int n_cells)
+{
+    (void)be;
+    return hf_refine_bytes(width, height, n_cells);
+}
+
 static void decide_part(const hf_decision *out, const float *soft, int64_t n, int L, int n_ids, const uint8_t *id_of,
                         int64_t from, int64_t to)
 {
@@ -174,5 +180,6 @@ const hf_context_ops hf_host_context_ops = {
     .refine_new = host_refine_new,
     .refine_run = host_refine_run,
     .refine_free = host_refine_free,
+    .refine_bytes = host_refine_bytes,
     .decide = host_decide,
 };

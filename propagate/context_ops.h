@@ -94,6 +94,7 @@ typedef struct hf_context_ops {
     int (*refine_run)(hf_backend *be, hf_refine *refine, float *soft, float *xy, float *cover, const hf_cells *cells,
                       const uint8_t *rgb, const hf_drawn *drawn, hf_error *err);
     void (*refine_free)(hf_backend *be, hf_refine **refine);
+    int64_t (*refine_bytes)(hf_backend *be, int width, int height, int n_cells); /* that new takes */
 
     /* soft f32 [L,n] to masks. id_of u8 [n_labels], of the host; n_ids is 0, or n_labels - 1. */
     int (*decide)(hf_backend *be, const hf_decision *out, const float *soft, int64_t n, int n_labels, int n_ids,

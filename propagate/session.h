@@ -3,11 +3,13 @@
  * session.c        open, close, parameters, memory
  * session_keys.c   drawn frames, labels
  * session_track.c  following a key; from a frame to the working size
+ * session_ahead.c  features of frames that come next
  * session_device.c the way of a frame where the backend's memory is not the host's
  * session_bend.c   edges, in match mode first
  * session_render.c cells or matches to pixels, blending of keys
  * session_result.c soft labels to masks, mattes and areas
  * session_file.c   save and load
+ * session_memory.c how much of it there will be
  */
 #ifndef HF_PROPAGATE_SESSION_H
 #define HF_PROPAGATE_SESSION_H
@@ -49,13 +51,39 @@ typedef struct hf_session_field {
 typedef struct hf_device_side {
     uint8_t    *rgb;      /* [H,W,3] */
     uint8_t    *work_rgb; /* [h',w',3], NULL where it is the frame's own size */
+    const uint8_t *frame; /* the frame that is asked for: rgb, or one that was shown ahead */
     hf_cells   *cells;    /* followed last, or sent up for rendering */
     hf_drawn   *drawn;    /* [n_keys] pictures and labels of the keys; the array is on the host */
     float      *soft, *xy, *cover; /* as in hf_session_field; xy may be NULL */
     hf_decision decision;
-    bool        has_frame; /* rgb is the frame that is asked for, cells what was followed in it: inside of step */
+    bool        has_frame; /* frame is there, and cells are what was followed in it: inside of step */
     bool        decided;   /* s->ids, alpha and soft have come back decided */
 } hf_device_side;
+
+/* Frames that were shown ahead in one call, in the memory of the backend. */
+typedef struct hf_ahead_batch {
+    uint8_t *staging;  /* [N,H,W,3] on the host, for the way up; NULL: the backend's memory is the host's */
+    uint8_t *frames;   /* [N,H,W,3], NULL on the host */
+    uint8_t *pictures; /* [N,h',w',3] at working size; the frames where that is their own */
+    float   *features; /* [N,h,w,D] */
+    hf_mark *done;     /* in the model's queue; NULL: the session's own */
+    int      n;        /* frames, and the caller's pointers to them */
+    const uint8_t *rgb[HF_MAX_BATCH];
+} hf_ahead_batch;
+
+#define HF_AHEAD_BATCHES 2 /* one is used while the other is computed */
+
+typedef struct hf_ahead {
+    hf_ahead_batch batch[HF_AHEAD_BATCHES];
+    int            first, n_waiting; /* batches; `first` is the one that frames are taken from */
+    int            next;             /* frame in it */
+} hf_ahead;
+
+/* One of them. */
+typedef struct hf_seen {
+    const uint8_t *frame, *picture; /* frame: NULL on the host */
+    float         *features;
+} hf_seen;
 
 /* Weighted sums over several keys. */
 typedef struct hf_session_sums {
@@ -68,7 +96,9 @@ struct hf_session {
     char              device_name[32]; /* what params points to, */
     hf_model_params  *model_params;    /* and what its strings do */
     hf_backend       *backend;
-    hf_model         *model;
+    hf_backend       *side;  /* a queue for the model alone, NULL: it has none of its own */
+    hf_model         *model; /* in order with backend */
+    hf_model         *own;   /* the model itself, in its queue */
     int               factor;  /* pixels per working pixel, each way, or */
     int               enlarge; /* working pixels per pixel: 1 or 2; one of the two is 1 */
     int               work_width, work_height;
@@ -91,6 +121,7 @@ struct hf_session {
     uint8_t         *work_rgb;    /* [h',w',3], NULL where it is the frame's own size */
     uint8_t         *work_labels; /* [h',w'], the same */
     hf_cells        *cells;       /* of step */
+    hf_ahead        *ahead;     /* NULL: nobody looks ahead */
     hf_device_side  *device;    /* NULL: the backend's memory is the host's, or nothing is tracked */
     int              followed;    /* key, -1: none */
     hf_session_field field;
@@ -109,8 +140,30 @@ struct hf_session {
 /* Once, when the keys are complete. HF_EARG: there are none. HF_ENOMEM. */
 int hf_session_prepare(hf_session *s, hf_error *err);
 
-/* Zeroed memory that counts towards hf_session.bytes. */
+/* Zeroed host memory that counts towards hf_session.bytes, of the kind that the backend is quick with; and an end to it. */
 void *hf_session_take(hf_session *s, int64_t bytes);
+void  hf_session_drop(hf_session *s, void *memory);
+
+/* What the session holds itself once its labels are known: false if there is not so much. Its parts' parameters. */
+bool              hf_session_take_all(hf_session *s);
+hf_first_params   hf_session_first_params(const hf_session *s);
+hf_context_params hf_session_context_params(const hf_session *s);
+hf_outside_params hf_session_outside_params(const hf_session *s);
+
+/* Settles params.batch; the model is open and not prepared. */
+void hf_session_choose_batch(hf_session *s);
+
+/* Opens s->ahead for params.batch frames, where that is not 0. HF_ENOMEM, HF_EDEVICE. */
+int     hf_session_ahead_open(hf_session *s, hf_error *err);
+void    hf_session_ahead_close(hf_session *s);
+int64_t hf_session_ahead_bytes(const hf_session *s); /* of the backend's memory */
+
+/* Whether rgb is the next frame that was shown, and what is known of it: until the next look_ahead. It is taken, and the
+ * session's queue waits for it. Any other frame makes the session forget those that were shown. HF_EDEVICE. */
+int hf_session_ahead_take(hf_session *s, hf_seen *seen, bool *found, const uint8_t *rgb, hf_error *err);
+
+/* Forget them. */
+int hf_session_ahead_forget(hf_session *s, hf_error *err);
 
 /* Find the labels of all keys and rewrite their maps. */
 void hf_session_make_labels(hf_session *s);
@@ -124,6 +177,7 @@ hf_scaling hf_session_scaling(const hf_session *s);
 /* Opens s->device and sends the keys up, where the backend's memory is not the host's. HF_ENOMEM, HF_EDEVICE. */
 int  hf_session_device_open(hf_session *s, hf_error *err);
 void hf_session_device_close(hf_session *s);
+int64_t hf_session_device_bytes(const hf_session *s); /* what open takes of the backend's memory */
 
 /* Follow into s->device->cells; rgb is sent up. cells: on the host, gets them too; NULL: they stay there, and so does
  * the frame for the render that comes next. */

@@ -1,6 +1,6 @@
 /* session_device.c - the way of a frame where the backend's memory is not the host's, in match mode context.
  *
- *   up    the frame as decoded, once (step), or once for track and once for render
+ *   up    the frame as decoded, once (step), or once for track and once for render; earlier where it is shown ahead
  *   back  ids, mattes, cover and, where wanted, coordinates; 4 bytes a fine cell of similarity
  * Cells come back only where the caller asked for them (to spool or to blend keys), soft labels only where they are
  * blended on the host or belong to a key without objects.
@@ -8,6 +8,8 @@
 #include "propagate/session.h"
 
 #include <stdlib.h>
+
+#include "propagate/fine.h"
 
 static bool is_scaled(const hf_session *s) { return s->factor > 1 || s->enlarge > 1; }
 
@@ -64,6 +66,18 @@ static int send_keys(hf_session *s, const hf_device_side *d, hf_error *err)
     return rc < 0 ? rc : s->backend->ops.sync(s->backend, err);
 }
 
+int64_t hf_session_device_bytes(const hf_session *s)
+{
+    int64_t n = n_pixels(s), work = is_scaled(s) ? (int64_t)3 * s->work_width * s->work_height : 0;
+    bool has_xy = !s->params.no_coordinates || s->n_edits;
+    int h, w;
+    if (s->backend->host_memory)
+        return 0;
+    hf_model_grid(s->model, s->work_width, s->work_height, &h, &w);
+    return n * (3 + 4 * s->n_labels + 4 + (has_xy ? 8 : 0) + 2 + s->n_ids + 4 * s->n_keys) + work +
+           (int64_t)h * w * HF_FINE_RATIO * HF_FINE_RATIO * (s->n_labels + 3) * 4;
+}
+
 int hf_session_device_open(hf_session *s, hf_error *err)
 {
     const hf_cells *c = s->cells;
@@ -101,16 +115,28 @@ void hf_session_device_close(hf_session *s)
     s->device = NULL;
 }
 
-static int follow(hf_session *s, hf_error *err)
+/* The frame at both sizes, and its features where it was shown ahead. */
+static int bring(hf_session *s, hf_seen *seen, const uint8_t *rgb, hf_error *err)
+{
+    hf_device_side *d = s->device;
+    hf_scaling scaling = hf_session_scaling(s);
+    bool found;
+    int rc = hf_session_ahead_take(s, seen, &found, rgb, err);
+    if (rc < 0 || found)
+        return rc;
+    *seen = (hf_seen){ d->rgb, is_scaled(s) ? d->work_rgb : d->rgb, NULL };
+    if ((rc = send(s, d->rgb, rgb, 3 * n_pixels(s), err)) < 0 || !is_scaled(s))
+        return rc;
+    return s->backend->ops.context->scale(s->backend, d->work_rgb, d->rgb, &scaling, err);
+}
+
+static int follow(hf_session *s, const hf_seen *seen, hf_error *err)
 {
     hf_device_side *d = s->device;
     const hf_context_ops *ops = s->backend->ops.context;
-    hf_scaling scaling = hf_session_scaling(s);
-    int stride = d->cells->stride_px, rc = HF_OK;
-    if (is_scaled(s) && (rc = ops->scale(s->backend, d->work_rgb, d->rgb, &scaling, err)) < 0)
-        return rc;
+    int stride = d->cells->stride_px, rc;
     d->cells->stride_px = stride * s->enlarge / s->factor;
-    rc = hf_context_step_on(s->context, d->cells, is_scaled(s) ? d->work_rgb : d->rgb, err);
+    rc = hf_context_step_on(s->context, d->cells, seen->picture, seen->features, err);
     d->cells->stride_px = stride;
     if (rc >= 0 && is_scaled(s))
         rc = ops->rescale(s->backend, d->cells->xy, (int64_t)d->cells->h * d->cells->w,
@@ -122,10 +148,12 @@ int hf_session_device_track(hf_session *s, hf_cells *cells, const uint8_t *rgb, 
 {
     hf_device_side *d = s->device;
     int64_t n = (int64_t)d->cells->h * d->cells->w;
+    hf_seen seen;
     int rc;
     d->has_frame = false;
-    if ((rc = send(s, d->rgb, rgb, 3 * n_pixels(s), err)) < 0 || (rc = follow(s, err)) < 0)
+    if ((rc = bring(s, &seen, rgb, err)) < 0 || (rc = follow(s, &seen, err)) < 0)
         return rc;
+    d->frame = seen.frame;
     if (cells)
         return hf_cells_to_host(cells, s->backend, d->cells, err);
     d->has_frame = true;
@@ -150,11 +178,14 @@ int hf_session_device_refine(hf_session *s, const uint8_t *rgb, int key, const h
     hf_device_side *d = s->device;
     int64_t n = n_pixels(s);
     int rc;
-    if (!d->has_frame && (rc = send(s, d->rgb, rgb, 3 * n, err)) < 0)
-        return rc;
+    if (!d->has_frame) {
+        d->frame = d->rgb;
+        if ((rc = send(s, d->rgb, rgb, 3 * n, err)) < 0)
+            return rc;
+    }
     if (cells != s->cells && (rc = hf_cells_from_host(d->cells, s->backend, cells, err)) < 0)
         return rc;
-    if ((rc = s->backend->ops.context->refine_run(s->backend, s->refine, d->soft, d->xy, d->cover, d->cells, d->rgb,
+    if ((rc = s->backend->ops.context->refine_run(s->backend, s->refine, d->soft, d->xy, d->cover, d->cells, d->frame,
                                                   &d->drawn[key], err)) < 0 ||
         (rc = fetch(s, s->field.cover, d->cover, 4 * n, err)) < 0 ||
         (d->xy && (rc = fetch(s, s->field.xy, d->xy, 8 * n, err)) < 0))

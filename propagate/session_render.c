@@ -202,6 +202,18 @@ static int check_followed(const hf_session *s, const hf_followed *followed, int 
     return HF_OK;
 }
 
+/* The features that all keys are matched with, in match mode first. */
+static int describe(hf_session *s, const uint8_t *rgb, hf_error *err)
+{
+    hf_seen seen;
+    bool found;
+    int rc = hf_session_ahead_take(s, &seen, &found, rgb, err);
+    if (rc < 0 || !found)
+        return rc < 0 ? rc : hf_first_frame(s->first, hf_session_scale(s, rgb), err);
+    hf_first_use_features(s->first, seen.features);
+    return HF_OK;
+}
+
 int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb,
                       const hf_followed *followed, int n, hf_error *err)
 {
@@ -210,7 +222,7 @@ int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb
     if (rc < 0)
         return rc;
     omp_set_num_threads(s->backend->n_threads);
-    if (s->first && (rc = hf_first_frame(s->first, hf_session_scale(s, rgb), err)) < 0)
+    if (s->first && (rc = describe(s, rgb, err)) < 0)
         return rc;
     rc = n == 1 ? field_of(s, rgb, followed, true, err) : blend(s, rgb, followed, n, err);
     if (rc < 0)

@@ -76,8 +76,6 @@ int hf_model_check_params(const hf_model_params *params, const char *model, unsi
 /* The cells of its features for pictures of this size, by `grid` or the stride. */
 void hf_model_grid(const hf_model *m, int width, int height, int *h, int *w);
 
-#define HF_MAX_BATCH 64
-
 /* From the next prepare on, room for n pictures at once, 1 to HF_MAX_BATCH; `bytes` counts them. */
 void hf_model_set_batch(hf_model *m, int n);
 

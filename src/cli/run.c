@@ -293,7 +293,7 @@ static void close_run(hf_run *run)
 {
     hf_outputs_close(&run->outputs);
     hf_sidecar_close(&run->sidecar);
-    for (int i = 0; i < HF_RUN_N_JOBS; i++)
+    for (int i = 0; i < HF_RUN_MAX_JOBS; i++)
         hf_job_free(&run->job[i]);
     hf_queue_free(&run->free_jobs);
     hf_queue_free(&run->decoded);
@@ -398,10 +398,17 @@ static void tell_memory(const hf_run *run)
     hf_device_info device = { 0 };
     if (run->session)
         hf_session_device(run->session, &device);
-    if (device.bytes_total)
-        hf_report_note(run->report, "GPU memory: %.0f MB of %.0f MB are free; a smaller --size, a smaller --square of "
-                       "Stable Diffusion, --precision f16 or a smaller --recent needs less, and --device cpu none",
-                       (double)device.bytes_free / 1e6, (double)device.bytes_total / 1e6);
+    if (!device.bytes_total)
+        return;
+    hf_session_params p;
+    char batch[64] = "";
+    hf_session_settings(run->session, &p);
+    if (p.batch > 1)
+        snprintf(batch, sizeof(batch), "a smaller --batch (it is %d now), ", p.batch);
+    hf_report_note(run->report, "GPU memory: %.0f MB of %.0f MB are free; %sa smaller --size, a smaller --square of "
+                   "Stable Diffusion, %sor a smaller --recent needs less, and --device cpu none",
+                   (double)device.bytes_free / 1e6, (double)device.bytes_total / 1e6, batch,
+                   p.model.precision == HF_PRECISION_F32 ? "--precision f16 " : "");
 }
 
 static int do_run(hf_run *run, int argc, char **argv, hf_error *err)
@@ -412,8 +419,8 @@ static int do_run(hf_run *run, int argc, char **argv, hf_error *err)
     if (rc < 0)
         return rc;
     if (run->options->dry_run) {
-        hf_run_print_plan(run, stdout);
-        return HF_OK;
+        run->stage = HF_STAGE_WORK;
+        return hf_run_print_plan(run, stdout, err);
     }
     if ((rc = open_outputs(run, argc, argv, err)) < 0)
         return rc;
