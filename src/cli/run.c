@@ -203,7 +203,7 @@ static int open_session(hf_run *run, hf_error *err)
 {
     run->stage = HF_STAGE_USAGE;
     hf_options_session(&run->params, run->options, run->info->width, run->info->height);
-    run->params.no_coordinates = run->options->render != HF_RENDER_COLORMAP; /* edits have them all the same */
+    run->params.no_coordinates = run->options->render == HF_RENDER_COLORMAP ? 0 : 2;
     int rc = hf_session_open(&run->session, &run->params, err);
     if (rc >= 0)
         tell_device(run);
