@@ -38,7 +38,7 @@ static int check_params(const hf_session_params *p, hf_error *err)
         { "match mode", p->match, HF_MATCH_AUTO, HF_MATCH_GIVEN },
         { "flow way", p->flow_way, HF_FLOW_TO_KEY, HF_FLOW_FROM_KEY },
         { "refine", p->refine, -1, 1 },
-        { "batch", p->batch, HF_BATCH_AUTO, HF_MAX_BATCH },
+        { "batch", p->batch, -HF_MAX_BATCH, HF_MAX_BATCH },
     };
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         const range *r = &ranges[i];

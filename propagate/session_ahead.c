@@ -76,7 +76,7 @@ void hf_session_ahead_close(hf_session *s)
 {
     if (!s->ahead)
         return;
-    hf_session_ahead_forget(s, NULL);
+    queue_of(s)->ops.sync(queue_of(s), NULL); /* whatever failed before */
     for (int i = 0; i < HF_AHEAD_BATCHES; i++) {
         hf_ahead_batch *b = &s->ahead->batch[i];
         hf_session_drop(s, b->staging);
@@ -92,12 +92,13 @@ void hf_session_ahead_close(hf_session *s)
 }
 
 /* The backend's number where the model takes several at a time, and less where memory is short; one of another model. */
-static int suggested(hf_session *s)
+static int suggested(hf_session *s, int most)
 {
     hf_device_info device;
     hf_session_memory memory;
     int n = s->model->extract_batch && s->backend->n_batch > 1 ? s->backend->n_batch : 1;
 
+    n = n < most ? n : most;
     if (!s->backend->ops.memory)
         return n;
     hf_session_device(s, &device);
@@ -116,8 +117,8 @@ void hf_session_choose_batch(hf_session *s)
     hf_session_params *p = &s->params;
     if (p->match == HF_MATCH_GIVEN)
         p->batch = 0;
-    if (p->batch == HF_BATCH_AUTO)
-        p->batch = suggested(s);
+    if (p->batch < 0)
+        p->batch = suggested(s, -p->batch);
     if (p->batch == 1 && !s->side) /* a frame at a time, and nothing beside it */
         p->batch = 0;
     if (s->model)

@@ -24,7 +24,7 @@
 
 #define HF_MAX_LABELS 256 /* ids 0..255 */
 #define HF_MAX_BATCH 64
-#define HF_BATCH_AUTO (-1)
+#define HF_BATCH_AUTO (-HF_MAX_BATCH)
 
 typedef enum hf_match_mode {
     HF_MATCH_AUTO,    /* what scores higher for the model: context for tiny and classic */
@@ -124,7 +124,7 @@ typedef struct hf_session_params {
                                      2: it is NULL with an edit, too; saves its way back from a GPU */
     hf_flow_way   flow_way;      /* given: of all fields; the model is not opened */
     int           batch;         /* frames that hf_session_look_ahead takes at a time, 1..HF_MAX_BATCH; 0: nobody looks
-                                    ahead; HF_BATCH_AUTO: as many as device, model and free memory suggest */
+                                    ahead; -n: as many as device, model and free memory suggest, n at most */
 } hf_session_params;
 
 #define HF_SESSION_DEFAULTS { .match = HF_MATCH_AUTO }
@@ -226,10 +226,10 @@ int hf_session_step(hf_session *session, hf_result *result, const uint8_t *rgb, 
 int hf_session_batch(hf_session *session, hf_error *err);
 
 /* Show the next n frames, 1..hf_session_batch, in the order in which track or step (context) or render or step (first) will
- * be called for them, with these pointers. The pictures are copied. The frames of two calls may be waiting; any other
- * frame, and follow, make the session forget them. Results are those of frames that were not shown, but for the
- * rounding of models that compute a batch in another order. HF_EARG: n is out of its range, two calls are waiting,
- * or no key is followed where one has to be. */
+ * be called for them, with these pointers: the pictures are copied, and known by them. The frames of two calls may be waiting;
+ * any other frame, and follow, make the session forget them. Results are those of frames that were not shown, but for
+ * the rounding of models that compute a batch in another order. HF_EARG: n is out of its range, two calls are
+ * waiting, or no key is followed where one has to be. */
 int hf_session_look_ahead(hf_session *session, const uint8_t *const *rgb, int n, hf_error *err);
 
 /* 1 if the session needs cells from track (context), 0 if render does all (first, given). */

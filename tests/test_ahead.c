@@ -259,7 +259,7 @@ Test(ahead, what_cannot_be_shown_is_refused)
     hf_session_params p = like;
     p.width = W, p.height = H, p.batch = HF_MAX_BATCH + 1;
     cr_expect_eq(hf_session_open(&s, &p, &err), HF_EARG);
-    cr_expect_str_eq(err.text, "batch is 65, want -1..64");
+    cr_expect_str_eq(err.text, "batch is 65, want -64..64");
 }
 
 Test(ahead, the_device_memory_foretold_is_the_memory_taken)
