@@ -62,6 +62,7 @@ void hf_cuda_fill_graph(hf_ops *ops);     /* graph.c: record_begin, record_end, 
 void hf_cuda_fill_pointwise(hf_ops *ops); /* pointwise.c: activate, add, mul, copy_channels, permute, cast, gather_rows */
 void hf_cuda_fill_norm(hf_ops *ops);      /* norm.c: group_norm, layer_norm, softmax, l2_normalize */
 void hf_cuda_fill_resize(hf_ops *ops);    /* resize.c: resize, rgb_to_image, pool */
+void hf_cuda_fill_classic(hf_ops *ops);   /* classic.c: classic_raw */
 void hf_cuda_fill_matrix(hf_ops *ops);    /* matrix.c: packed_new, packed_free, linear, conv2d, matmul */
 void hf_cuda_fill_attention(hf_ops *ops); /* attention.c */
 void hf_cuda_fill_match(hf_ops *ops);     /* match.c: match_dense, match_stay */

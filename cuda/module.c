@@ -103,6 +103,7 @@ HF_CUDA_MODULE_EXPORT int hf_cuda_module_fill(hf_backend *be, int device, const 
     hf_cuda_fill_pointwise(&be->ops);
     hf_cuda_fill_norm(&be->ops);
     hf_cuda_fill_resize(&be->ops);
+    hf_cuda_fill_classic(&be->ops);
     hf_cuda_fill_matrix(&be->ops);
     hf_cuda_fill_attention(&be->ops);
     hf_cuda_fill_match(&be->ops);

@@ -54,10 +54,13 @@ typedef struct hf_device_side {
     const uint8_t *frame; /* the frame that is asked for: rgb, or one that was shown ahead */
     hf_cells   *cells;    /* followed last, or sent up for rendering */
     hf_drawn   *drawn;    /* [n_keys] pictures and labels of the keys; the array is on the host */
-    float      *soft, *xy, *cover; /* as in hf_session_field; xy may be NULL */
+    uint8_t   **edits;    /* [n_keys] their edits, NULL where there is none; the array is on the host */
+    float      *soft, *painted, *xy, *cover; /* as in hf_session_field; painted and xy may be NULL */
+    uint8_t    *edit;     /* [H,W,4] painted, as the user gets it */
+    float      *mean;     /* [1] similarity */
     hf_decision decision;
     bool        has_frame; /* frame is there, and cells are what was followed in it: inside of step */
-    bool        decided;   /* s->ids, alpha and soft have come back decided */
+    bool        decided;   /* what the user gets is in s->ids, alpha, soft and edit; other arrays only where they are wanted */
 } hf_device_side;
 
 /* Frames that were shown ahead in one call, in the memory of the backend. */
@@ -184,7 +187,8 @@ int64_t hf_session_device_bytes(const hf_session *s); /* what open takes of the 
 int hf_session_device_track(hf_session *s, hf_cells *cells, const uint8_t *rgb, hf_error *err);
 
 /* From cells of the host (s->cells: those that are there already) to s->field, without the edit. alone: no other key is
- * blended with it: then s->ids and the mattes are filled, and s->field.soft is not. */
+ * blended with it: then s->ids, the mattes, s->edit and s->field.cover are filled, and of s->field nothing else but
+ * coordinates that are wanted. Also s->mean_similarity, with s->cells. */
 int hf_session_device_refine(hf_session *s, const uint8_t *rgb, int key, const hf_cells *cells, bool alone,
                              hf_error *err);
 

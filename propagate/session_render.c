@@ -77,12 +77,15 @@ static int from_cells(hf_session *s, const uint8_t *rgb, int key, const hf_cells
                                                         s->field.cover, cells, rgb, &drawn, err);
     if (rc < 0)
         return rc;
+    if (!s->device || cells != s->cells) /* else it has come from there */
+        s->mean_similarity = mean_of(cells->similarity, (int64_t)cells->h * cells->w);
+    if (s->device && s->device->decided)
+        return HF_OK;
     if (s->field.painted && k->edit)
         hf_warp_edit(s->field.painted, k->edit, s->field.xy, s->field.cover, s->params.width,
                      s->params.height);
     else if (s->field.painted)
         memset(s->field.painted, 0, (size_t)n_pixels(s) * 16);
-    s->mean_similarity = mean_of(cells->similarity, (int64_t)cells->h * cells->w);
     return HF_OK;
 }
 
@@ -227,9 +230,9 @@ int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb
     rc = n == 1 ? field_of(s, rgb, followed, true, err) : blend(s, rgb, followed, n, err);
     if (rc < 0)
         return rc;
-    hf_session_fill_result(s, result);
-    if (s->field.painted)
+    if (s->field.painted && !(s->device && s->device->decided))
         hf_warp_straighten(s->edit, s->field.painted, n_pixels(s));
+    hf_session_fill_result(s, result);
     return HF_OK;
 }
 

@@ -35,6 +35,8 @@ typedef struct hf_backend hf_backend;
 typedef struct hf_match_dense_params hf_match_dense_params;     /* propagate/match_dense.h */
 typedef struct hf_match_context_params hf_match_context_params; /* propagate/match_context.h */
 
+typedef struct hf_classic_raw hf_classic_raw;                   /* src/classic_raw.h */
+
 typedef struct hf_splat_params hf_splat_params;                 /* propagate/splat.h */
 typedef struct hf_first_ops hf_first_ops;                       /* propagate/first_ops.h */
 typedef struct hf_context_ops hf_context_ops;                   /* propagate/context_ops.h */
@@ -127,6 +129,10 @@ typedef struct hf_ops {
                         const hf_rgb_to_image_params *params, hf_error *err);
     int (*pool)(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
                 const hf_pool_params *params, hf_error *err);
+
+    /* Statistics of a picture's cells, which model `classic` starts from: src/classic_raw.h */
+    int (*classic_raw)(hf_backend *be, const hf_tensor *out, const hf_tensor *rgb, const hf_classic_raw *raw,
+                       hf_error *err);
 
     /* Matching and splatting: propagate/match_dense.h, match_stay.h, match_context.h, splat.h */
     int (*splat)(hf_backend *be, const hf_tensor *out, const hf_tensor *cover,

@@ -120,7 +120,8 @@ typedef struct hf_session_params {
     float         feather_px;    /* soften the matte's edge by a Gaussian of this sigma */
     int           despeckle_px;  /* drop specks of fewer pixels */
     int           fill_holes_px; /* fill enclosed holes of fewer pixels */
-    int           no_coordinates; /* context: 1: hf_result.xy is NULL unless a key has an edit; saves a tenth of the work */
+    int           no_coordinates; /* context: 1: hf_result.xy is NULL unless a key has an edit; saves a tenth of the work.
+                                     2: it is NULL with an edit, too; saves its way back from a GPU */
     hf_flow_way   flow_way;      /* given: of all fields; the model is not opened */
     int           batch;         /* frames that hf_session_look_ahead takes at a time, 1..HF_MAX_BATCH; 0: nobody looks
                                     ahead; -n: as many as device, model and free memory suggest, n at most */

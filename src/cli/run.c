@@ -222,7 +222,7 @@ static int open_session(hf_run *run, hf_error *err)
     int64_t most = run->n_frames > 0 && run->n_frames < HF_MAX_BATCH ? run->n_frames : HF_MAX_BATCH;
     if (!run->options->batch) /* no more at a time than are followed in one go */
         run->params.batch = -(int)hf_plan_longest(&run->plan, run->start, most);
-    run->params.no_coordinates = run->options->render != HF_RENDER_COLORMAP; /* edits have them all the same */
+    run->params.no_coordinates = run->options->render == HF_RENDER_COLORMAP ? 0 : 2;
     int rc = hf_session_open(&run->session, &run->params, err);
     if (rc >= 0)
         tell_device(run);

@@ -5,6 +5,7 @@
  * before it waited, ends with a fault instead of passing here and failing on a GPU.
  * Capture keeps the list; launching the graph does it again.
  */
+#include "tests/emulation/copies.h"
 #include "tests/emulation/runtime.h"
 
 #include <chrono>
@@ -465,12 +466,29 @@ cudaError_t cudaFreeHost(void *data)
     return block_free(data);
 }
 
+static hf_emulated_copies copies;
+
+static void count_copy(enum cudaMemcpyKind kind, size_t bytes)
+{
+    if (kind == cudaMemcpyHostToDevice)
+        copies.n_up++, copies.up_bytes += (int64_t)bytes;
+    else if (kind == cudaMemcpyDeviceToHost)
+        copies.n_down++, copies.down_bytes += (int64_t)bytes;
+}
+
+void hf_emulated_count_copies(hf_emulated_copies *out)
+{
+    locked l(lock);
+    *out = copies;
+}
+
 cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width,
-                              size_t height, enum cudaMemcpyKind, cudaStream_t stream)
+                              size_t height, enum cudaMemcpyKind kind, cudaStream_t stream)
 {
     locked l(lock);
     if (width > to_pitch || width > from_pitch)
         return refuse(cudaErrorInvalidValue);
+    count_copy(kind, width * height);
     return submit(stream, [=] {
         for (size_t y = 0; y < height; y++)
             memmove((char *)to + y * to_pitch, (const char *)from + y * from_pitch, width);
