@@ -116,6 +116,20 @@ static int open_backend(hf_session *s, hf_error *err)
     return HF_OK;
 }
 
+/* Whether the model's work is worth a thread on the host, beside that of the frame before. */
+static bool wants_thread(const hf_session *s)
+{
+    return s->params.batch && s->backend->host_memory && s->backend->n_threads > 1 && s->own->is_light;
+}
+
+/* Opens the model anew, on a handle with half of the threads. */
+static int open_beside(hf_session *s, hf_error *err)
+{
+    hf_model_close(&s->own);
+    int rc = hf_backend_open(&s->side, s->device_name, (s->params.n_threads + 1) / 2, err);
+    return rc < 0 ? rc : hf_model_open(&s->own, s->side, &s->params.model, err);
+}
+
 /* Where somebody looks ahead, and the backend can, the model has a queue of its own. */
 static int open_model(hf_session *s, hf_error *err)
 {
@@ -124,6 +138,8 @@ static int open_model(hf_session *s, hf_error *err)
         (rc = hf_backend_open(&s->side, s->device_name, s->params.n_threads, err)) < 0)
         return rc;
     rc = hf_model_open(&s->own, s->side ? s->side : s->backend, &s->params.model, err);
+    if (rc >= 0 && wants_thread(s))
+        rc = open_beside(s, err);
     if (rc < 0 || !s->side) {
         s->model = s->own;
         return rc;

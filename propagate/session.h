@@ -4,6 +4,7 @@
  * session_keys.c   drawn frames, labels
  * session_track.c  following a key; from a frame to the working size
  * session_ahead.c  features of frames that come next
+ * session_ahead_thread.c  the thread that makes them on the host
  * session_device.c the way of a frame where the backend's memory is not the host's
  * session_bend.c   edges, in match mode first
  * session_render.c cells or matches to pixels, blending of keys
@@ -63,13 +64,17 @@ typedef struct hf_device_side {
     bool        decided;   /* what the user gets is in s->ids, alpha, soft and edit; other arrays only where they are wanted */
 } hf_device_side;
 
+typedef struct hf_ahead_thread hf_ahead_thread; /* session_ahead_thread.c */
+
 /* Frames that were shown ahead in one call, in the memory of the backend. */
 typedef struct hf_ahead_batch {
     uint8_t *staging;  /* [N,H,W,3] on the host, for the way up; NULL: the backend's memory is the host's */
     uint8_t *frames;   /* [N,H,W,3], NULL on the host */
     uint8_t *pictures; /* [N,h',w',3] at working size; the frames where that is their own */
     float   *features; /* [N,h,w,D] */
-    hf_mark *done;     /* in the model's queue; NULL: the session's own */
+    hf_mark *done;     /* in the model's queue; NULL: the session's own, or on the host */
+    hf_error err;      /* on the host, of its features; `failed` is the status */
+    int      failed;
     int      n;        /* frames, and the caller's pointers to them */
     const uint8_t *rgb[HF_MAX_BATCH];
 } hf_ahead_batch;
@@ -80,6 +85,7 @@ typedef struct hf_ahead {
     hf_ahead_batch batch[HF_AHEAD_BATCHES];
     int            first, n_waiting; /* batches; `first` is the one that frames are taken from */
     int            next;             /* frame in it */
+    hf_ahead_thread *thread;         /* that makes features on the host; NULL: a GPU, or the caller makes them */
 } hf_ahead;
 
 /* One of them. */
@@ -167,6 +173,18 @@ int hf_session_ahead_take(hf_session *s, hf_seen *seen, bool *found, const uint8
 
 /* Forget them. */
 int hf_session_ahead_forget(hf_session *s, hf_error *err);
+
+/* Features of the pictures of one batch: in the model's queue, or at once. */
+int hf_session_ahead_extract(hf_session *s, hf_ahead_batch *b, hf_error *err);
+
+/* A thread that calls hf_session_ahead_extract for batches in the order in which they are given, at most HF_AHEAD_BATCHES
+ * at a time. wait_for: until the oldest that was not waited for is done. wait_idle: until all are done; none has
+ * to be waited for any more. Closing takes a pointer to NULL. HF_ENOMEM where no thread can be had. */
+int  hf_ahead_thread_open(hf_ahead_thread **out, hf_session *s, hf_error *err);
+void hf_ahead_thread_close(hf_ahead_thread **thread);
+void hf_ahead_thread_give(hf_ahead_thread *t, hf_ahead_batch *b);
+void hf_ahead_thread_wait_for(hf_ahead_thread *t);
+void hf_ahead_thread_wait_idle(hf_ahead_thread *t);
 
 /* Find the labels of all keys and rewrite their maps. */
 void hf_session_make_labels(hf_session *s);

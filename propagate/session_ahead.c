@@ -3,6 +3,8 @@
  *   queue of the model    up 8 frames, network | up 8 frames, network |  ...
  *   queue of the session                       | match, splat, bring back: 8 times | ...
  *
+ * On the host the model's queue is a thread (session_ahead_thread.c), with half of the processors.
+ *
  * Two batches take turns. One is filled only when all of its frames have been taken, and every call of the session that
  * reads a frame of it has waited for the device when it returns: so nothing in it is still in use.
  */
@@ -57,7 +59,7 @@ static int open_batch(hf_session *s, hf_ahead_batch *b, hf_error *err)
     if (!ok)
         return hf_fail(err, HF_ENOMEM, "session: out of memory for %d frames of %dx%d pixels at a time; a smaller --batch "
                        "needs less", s->params.batch, s->params.width, s->params.height);
-    return queue == s->backend ? HF_OK : queue->ops.mark_new(queue, &b->done, err);
+    return queue == s->backend || !queue->ops.mark_new ? HF_OK : queue->ops.mark_new(queue, &b->done, err);
 }
 
 int hf_session_ahead_open(hf_session *s, hf_error *err)
@@ -69,13 +71,14 @@ int hf_session_ahead_open(hf_session *s, hf_error *err)
         return hf_fail(err, HF_ENOMEM, "session: out of memory");
     for (int i = 0; i < HF_AHEAD_BATCHES && rc >= 0; i++)
         rc = open_batch(s, &s->ahead->batch[i], err);
-    return rc;
+    return rc >= 0 && s->side && s->backend->host_memory ? hf_ahead_thread_open(&s->ahead->thread, s, err) : rc;
 }
 
 void hf_session_ahead_close(hf_session *s)
 {
     if (!s->ahead)
         return;
+    hf_ahead_thread_close(&s->ahead->thread);
     queue_of(s)->ops.sync(queue_of(s), NULL); /* whatever failed before */
     for (int i = 0; i < HF_AHEAD_BATCHES; i++) {
         hf_ahead_batch *b = &s->ahead->batch[i];
@@ -144,7 +147,7 @@ static int check(const hf_session *s, int n, hf_error *err)
 
 static int put_frame(hf_session *s, hf_ahead_batch *b, int i, const uint8_t *rgb, hf_error *err)
 {
-    hf_backend *queue = queue_of(s);
+    hf_backend *queue = s->backend->host_memory ? s->backend : queue_of(s); /* a thread may be using that one */
     hf_scaling scaling = hf_session_scaling(s);
     const uint8_t *frame = rgb;
     uint8_t *picture = b->pictures + i * picture_bytes(s);
@@ -165,9 +168,19 @@ static int put_frame(hf_session *s, hf_ahead_batch *b, int i, const uint8_t *rgb
     return HF_OK;
 }
 
+int hf_session_ahead_extract(hf_session *s, hf_ahead_batch *b, hf_error *err)
+{
+    int h, w;
+    hf_model_grid(s->model, s->work_width, s->work_height, &h, &w);
+    hf_tensor pictures = hf_tensor_view(b->pictures, HF_U8, 4, b->n, s->work_height, s->work_width, 3);
+    hf_tensor features = hf_tensor_view(b->features, HF_F32, 4, b->n, h, w, s->model->n_channels);
+    int rc = hf_model_extract_batch(s->own, &features, &pictures, err);
+    return rc < 0 || !b->done ? rc : queue_of(s)->ops.mark(queue_of(s), b->done, err);
+}
+
 int hf_session_look_ahead(hf_session *s, const uint8_t *const *rgb, int n, hf_error *err)
 {
-    int rc = check(s, n, err), h, w;
+    int rc = check(s, n, err);
     if (rc < 0)
         return rc;
     hf_ahead *a = s->ahead;
@@ -178,15 +191,13 @@ int hf_session_look_ahead(hf_session *s, const uint8_t *const *rgb, int n, hf_er
         if ((rc = put_frame(s, b, i, rgb[i], err)) < 0)
             return rc;
     }
-    hf_model_grid(s->model, s->work_width, s->work_height, &h, &w);
-    hf_tensor pictures = hf_tensor_view(b->pictures, HF_U8, 4, n, s->work_height, s->work_width, 3);
-    hf_tensor features = hf_tensor_view(b->features, HF_F32, 4, n, h, w, s->model->n_channels);
-    if ((rc = hf_model_extract_batch(s->own, &features, &pictures, err)) < 0 ||
-        (b->done && (rc = queue_of(s)->ops.mark(queue_of(s), b->done, err)) < 0))
+    b->n = n;
+    if (a->thread)
+        hf_ahead_thread_give(a->thread, b);
+    else if ((rc = hf_session_ahead_extract(s, b, err)) < 0)
         return rc;
     if (!a->n_waiting)
         a->next = 0;
-    b->n = n;
     a->n_waiting++;
     return HF_OK;
 }
@@ -197,6 +208,8 @@ int hf_session_ahead_forget(hf_session *s, hf_error *err)
     if (!a || !a->n_waiting)
         return HF_OK;
     a->n_waiting = a->next = 0;
+    if (a->thread)
+        hf_ahead_thread_wait_idle(a->thread);
     return queue_of(s)->ops.sync(queue_of(s), err); /* staging is still being read */
 }
 
@@ -210,6 +223,10 @@ int hf_session_ahead_take(hf_session *s, hf_seen *seen, bool *found, const uint8
         return hf_session_ahead_forget(s, err);
     const hf_ahead_batch *b = &a->batch[a->first];
     int64_t i = a->next++;
+    if (a->thread && i == 0)
+        hf_ahead_thread_wait_for(a->thread);
+    if (a->thread && b->failed < 0)
+        return hf_fail(err, b->failed, "%s", b->err.text);
     *seen = (hf_seen){ b->frames ? b->frames + i * frame_bytes(s) : NULL, b->pictures + i * picture_bytes(s),
                        (float *)((char *)b->features + i * feature_bytes(s)) };
     if (b->done && i == 0) /* the others have come with it */

@@ -18,6 +18,7 @@ struct hf_model {
     int         stride_px;  /* pixels per cell, both ways; 0: a grid of its own, see `grid` */
     int         n_channels; /* D */
     int         n_layers;   /* that hf_model_params.layer may ask for; 0: none */
+    bool        is_light;   /* less work than following a frame: on the host, worth a part of the threads beside that */
 
     /* Cells for pictures of this size. NULL: h = ceil(height / stride), w = ceil(width / stride), cell (y,x)
      * over pixels [y*s, y*s+s) x [x*s, x*s+s). A model with a grid of its own divides the picture into

@@ -6,7 +6,7 @@
 typedef struct hf_model_aside {
     hf_model  base; /* first: callers hold this one */
     hf_model *inner;
-    hf_mark  *there, *back; /* in the user's queue, in the model's */
+    hf_mark  *there, *back; /* in the user's queue, in the model's; NULL on the host */
 } hf_model_aside;
 
 hf_model *hf_model_aside_inner(const hf_model *aside) { return ((const hf_model_aside *)aside)->inner; }
@@ -15,6 +15,8 @@ hf_model *hf_model_aside_inner(const hf_model *aside) { return ((const hf_model_
 static int go(const hf_model_aside *m, hf_error *err)
 {
     hf_backend *user = m->base.backend, *own = m->inner->backend;
+    if (!m->there)
+        return HF_OK;
     int rc = user->ops.mark(user, m->there, err);
     return rc < 0 ? rc : own->ops.wait(own, m->there, err);
 }
@@ -23,6 +25,8 @@ static int go(const hf_model_aside *m, hf_error *err)
 static int come_back(const hf_model_aside *m, hf_error *err)
 {
     hf_backend *user = m->base.backend, *own = m->inner->backend;
+    if (!m->back)
+        return HF_OK;
     int rc = own->ops.mark(own, m->back, err);
     return rc < 0 ? rc : user->ops.wait(user, m->back, err);
 }
@@ -78,8 +82,10 @@ static void close_model(hf_model *model)
 {
     hf_model_aside *m = (hf_model_aside *)model;
     hf_backend *user = m->base.backend, *own = m->inner->backend;
-    user->ops.mark_free(user, &m->there);
-    own->ops.mark_free(own, &m->back);
+    if (m->there)
+        user->ops.mark_free(user, &m->there);
+    if (m->back)
+        own->ops.mark_free(own, &m->back);
     hf_model_close(&m->inner);
     free(m);
 }
@@ -104,8 +110,8 @@ int hf_model_aside_open(hf_model **out, hf_backend *be, hf_model *inner, hf_erro
     m->base.extract_batch = inner->extract_batch ? extract_batch : NULL;
     m->base.bytes = inner->bytes ? bytes : NULL;
     m->base.close = close_model;
-    if ((rc = be->ops.mark_new(be, &m->there, err)) < 0 ||
-        (rc = inner->backend->ops.mark_new(inner->backend, &m->back, err)) < 0) {
+    if (be->ops.mark_new && ((rc = be->ops.mark_new(be, &m->there, err)) < 0 ||
+                             (rc = inner->backend->ops.mark_new(inner->backend, &m->back, err)) < 0)) {
         close_model(&m->base);
         return rc;
     }

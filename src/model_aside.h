@@ -5,6 +5,9 @@
  *
  * As a model it is in order with the user's queue, as any other. Who looks ahead calls the inner model instead, and
  * lets the user's queue wait when the features are wanted: the network then runs while the user's queue does something else.
+ *
+ * On the host nothing is queued: a call has done its work when it returns. There the inner model's handle has its own number of
+ * threads and its own scratch memory, so that another thread may call the inner model meanwhile; the user may not.
  */
 #ifndef HF_SRC_MODEL_ASIDE_H
 #define HF_SRC_MODEL_ASIDE_H
@@ -12,7 +15,7 @@
 #include "src/model.h"
 
 /*
- * be: of the user, with marks (hf_ops.mark_new), on the device of inner->backend, which is another handle. Takes inner,
+ * be: of the user, with marks (hf_ops.mark_new) or on the host, on the device of inner->backend, which is another handle. Takes inner,
  * also after a failure. Both handles must outlive the model. HF_ENOMEM, HF_EDEVICE.
  */
 int hf_model_aside_open(hf_model **out, hf_backend *be, hf_model *inner, hf_error *err);

@@ -89,6 +89,7 @@ int hf_model_classic_open(hf_model **out, hf_backend *be, const hf_model_params 
         .backend = be,
         .stride_px = HF_CLASSIC_STRIDE,
         .n_channels = N_FEATURES,
+        .is_light = true,
         .prepare = prepare,
         .adapt = adapt,
         .extract = extract,

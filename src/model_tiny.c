@@ -104,6 +104,7 @@ int hf_model_tiny_open(hf_model **out, hf_backend *be, const hf_model_params *pa
         .name = "tiny",
         .backend = be,
         .stride_px = HF_TINY_STRIDE,
+        .is_light = true,
         .prepare = prepare,
         .extract = extract,
         .bytes = bytes,
