@@ -1,3 +1,4 @@
+/* test_backend.c - what every backend gives, and how the module of `cuda` is found, refused and told of. */
 #include <criterion/criterion.h>
 #include <criterion/logging.h>
 #include <dlfcn.h>
