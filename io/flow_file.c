@@ -2,7 +2,6 @@
 #include "io/flow_file.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "io/npy.h"
+#include "io/part_file.h"
 
 #define FLO_MAGIC "PIEH"
 #define FLO_UNKNOWN_ABOVE 1e9f /* Middlebury's limit; files have 1e10 */
@@ -65,22 +65,27 @@ static int read_flo(float *flow, int width, int height, FILE *file, const char *
     return HF_OK;
 }
 
-static int write_flo(FILE *file, const float *flow, int width, int height)
+typedef struct field {
+    const float *flow;
+    int          width, height;
+} field;
+
+static void write_flo(FILE *file, const void *ctx)
 {
-    flo_header head = { .width = width, .height = height };
-    size_t n = (size_t)width * (size_t)height;
+    const field *f = ctx;
+    flo_header head = { .width = f->width, .height = f->height };
+    size_t n = (size_t)f->width * (size_t)f->height;
 
     memcpy(head.magic, FLO_MAGIC, sizeof(head.magic));
     if (fwrite(&head, sizeof(head), 1, file) != 1)
-        return -1;
+        return;
     for (size_t i = 0; i < n; i++) {
-        float pair[2] = { flow[2 * i], flow[2 * i + 1] };
+        float pair[2] = { f->flow[2 * i], f->flow[2 * i + 1] };
         if (!isfinite(pair[0]) || !isfinite(pair[1]))
             pair[0] = pair[1] = FLO_UNKNOWN;
         if (fwrite(pair, sizeof(pair), 1, file) != 1)
-            return -1;
+            return;
     }
-    return fflush(file);
 }
 
 /* ---- .npy ---- */
@@ -133,28 +138,13 @@ int hf_flow_read(float *flow, int width, int height, const char *path, hf_error 
 
 int hf_flow_write(const char *path, const float *flow, int width, int height, hf_error *err)
 {
-    char part[PATH_MAX];
-    FILE *file;
-    int failed;
+    field f = { flow, width, height };
 
     if (ends_in(path, ".npy"))
         return hf_npy_write(path, HF_ENTRY_F32, 3, (const int64_t[]){ height, width, 2 }, flow, err);
     if (!ends_in(path, ".flo"))
         return hf_fail(err, HF_EARG, "%s: a field is written as .flo or .npy", path);
-    if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
-        return hf_fail(err, HF_EARG, "%s: the name is too long", path);
-    if (!(file = fopen(part, "wb")))
-        return hf_fail(err, HF_EIO, "%s: %s", part, strerror(errno));
-    failed = write_flo(file, flow, width, height) != 0;
-    int reason = errno;
-    if (fclose(file) != 0 && !failed)
-        failed = 1, reason = errno;
-    if (!failed && rename(part, path) != 0)
-        failed = 1, reason = errno;
-    if (!failed)
-        return HF_OK;
-    unlink(part);
-    return hf_fail(err, HF_EIO, "%s: %s", path, strerror(reason));
+    return hf_part_file_write(path, write_flo, &f, err);
 }
 
 int hf_flow_find(char *path, size_t size, const char *folder, const char *stem, hf_error *err)

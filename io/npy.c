@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "io/part_file.h"
 
 #define MAGIC "\x93NUMPY"
 #define MAGIC_BYTES 6
@@ -307,26 +308,17 @@ static size_t make_header(char *out, int type, int n_dims, const int64_t *shape)
     return 10 + (size_t)at;
 }
 
-static int write_all(const char *path, const void *head, size_t n_head, const void *data, size_t n_data, hf_error *err)
-{
-    char part[PATH_MAX];
-    int rc = HF_OK;
+typedef struct output {
+    const char *head;
+    const void *data;
+    size_t      head_bytes, data_bytes;
+} output;
 
-    if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
-        return hf_fail(err, HF_EIO, "%s: the name is too long", path);
-    FILE *file = fopen(part, "wb");
-    if (!file)
-        return hf_fail(err, HF_EIO, "%s: %s", part, strerror(errno));
-    if (fwrite(head, 1, n_head, file) != n_head || fwrite(data, 1, n_data, file) != n_data)
-        rc = hf_fail(err, HF_EIO, "%s: %s", path, strerror(errno));
-    /* A full disk may show only when the last buffer goes out. */
-    if (fclose(file) && rc == HF_OK)
-        rc = hf_fail(err, HF_EIO, "%s: %s", path, strerror(errno));
-    if (rc == HF_OK && rename(part, path))
-        rc = hf_fail(err, HF_EIO, "%s: %s", path, strerror(errno));
-    if (rc < 0)
-        unlink(part);
-    return rc;
+static void write_all(FILE *file, const void *ctx)
+{
+    const output *out = ctx;
+    if (fwrite(out->head, 1, out->head_bytes, file) == out->head_bytes)
+        fwrite(out->data, 1, out->data_bytes, file);
 }
 
 int hf_npy_write(const char *path, hf_entry_type type, int n_dims, const int64_t *shape, const void *data,
@@ -343,5 +335,6 @@ int hf_npy_write(const char *path, hf_entry_type type, int n_dims, const int64_t
     for (int i = 0; i < n_dims; i++)
         if (shape[i] < 0 || __builtin_mul_overflow(bytes, (size_t)shape[i], &bytes))
             return hf_fail(err, HF_EARG, "%s: dimension %d of a .npy is %lld", path, i, (long long)shape[i]);
-    return write_all(path, head, make_header(head, row, n_dims, shape), data, bytes, err);
+    size_t head_bytes = make_header(head, row, n_dims, shape);
+    return hf_part_file_write(path, write_all, &(output){ head, data, head_bytes, bytes }, err);
 }

@@ -40,7 +40,7 @@ void hf_npy_to_f32(float *out, const hf_npy *npy);
 
 /*
  * Write version 1 to `path`.part and rename: a file called `path` is always whole. data: in C order, little endian.
- * HF_EARG: bf16, a negative size or too many dimensions. HF_EIO, with the system's reason.
+ * HF_EARG: bf16, a negative size, too many dimensions or too long a name. HF_EIO, with the system's reason.
  */
 int hf_npy_write(const char *path, hf_entry_type type, int n_dims, const int64_t *shape, const void *data,
                  hf_error *err);

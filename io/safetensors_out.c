@@ -1,17 +1,22 @@
 /* safetensors_out.c - see safetensors_out.h. */
 #include "io/safetensors_out.h"
 
-#include <errno.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "io/part_file.h"
 
 #define ALIGNMENT 8
 #define WIDEST 8 /* bytes of the widest types: arrays are written from these to those of 1 byte */
+
+typedef struct output {
+    const char            *head;
+    const hf_tensor_entry *arrays;
+    size_t                 n;
+} output;
 
 static const char *type_name(hf_entry_type type)
 {
@@ -90,7 +95,7 @@ static int make_head(char **text, const hf_tensor_entry *arrays, size_t n, const
 }
 
 /* The format has no holes: wide types first keeps every array aligned. The same order as in the header. */
-static bool write_arrays(FILE *file, const hf_tensor_entry *arrays, size_t n)
+static void write_arrays(FILE *file, const hf_tensor_entry *arrays, size_t n)
 {
     for (int width = WIDEST; width; width /= 2)
         for (size_t i = 0; i < n; i++) {
@@ -98,41 +103,30 @@ static bool write_arrays(FILE *file, const hf_tensor_entry *arrays, size_t n)
             if (hf_entry_type_size(arrays[i].type) != (size_t)width)
                 continue;
             if (measure(&bytes, &arrays[i], "", NULL) < 0 || fwrite(arrays[i].data, 1, bytes, file) != bytes)
-                return false;
+                return;
         }
-    return true;
+}
+
+static void write_all(FILE *file, const void *ctx)
+{
+    const output *out = ctx;
+    size_t head_bytes = strlen(out->head);
+    unsigned char size[8];
+
+    for (int i = 0; i < 8; i++)
+        size[i] = (unsigned char)(head_bytes >> 8 * i);
+    if (fwrite(size, 1, sizeof(size), file) == sizeof(size) && fputs(out->head, file) >= 0)
+        write_arrays(file, out->arrays, out->n);
 }
 
 int hf_safetensors_write(const char *path, const hf_tensor_entry *arrays, size_t n, const hf_metadata_line *metadata,
                          size_t n_metadata, hf_error *err)
 {
-    char part[PATH_MAX], *head = NULL;
-    unsigned char size[8];
-    FILE *file = NULL;
-    int rc;
+    char *head = NULL;
+    int rc = make_head(&head, arrays, n, metadata, n_metadata, path, err);
 
-    if ((rc = make_head(&head, arrays, n, metadata, n_metadata, path, err)) < 0)
-        goto end;
-    if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part)) {
-        rc = hf_fail(err, HF_EIO, "%s: the name is too long", path);
-        goto end;
-    }
-    if (!(file = fopen(part, "wb"))) {
-        rc = hf_fail(err, HF_EIO, "%s: %s", part, strerror(errno));
-        goto end;
-    }
-    for (int i = 0; i < 8; i++)
-        size[i] = (unsigned char)(strlen(head) >> 8 * i);
-    if (fwrite(size, 1, 8, file) != 8 || fputs(head, file) < 0 || !write_arrays(file, arrays, n))
-        rc = hf_fail(err, HF_EIO, "%s: %s", path, strerror(errno));
-    /* A full disk may show only when the last buffer goes out. */
-    if (fclose(file) && rc == HF_OK)
-        rc = hf_fail(err, HF_EIO, "%s: %s", path, strerror(errno));
-    if (rc == HF_OK && rename(part, path))
-        rc = hf_fail(err, HF_EIO, "%s: %s", path, strerror(errno));
-    if (rc < 0)
-        unlink(part);
-end:
+    if (rc >= 0)
+        rc = hf_part_file_write(path, write_all, &(output){ head, arrays, n }, err);
     free(head);
     return rc;
 }

@@ -135,6 +135,16 @@ static void own_packed(hf_layers *l, hf_packed **out, const hf_tensor *host, con
         l->be->ops.free(l->be, weight.data);
 }
 
+/* Widths come from the files of strangers. Nothing can be computed with a layer of none, and its rows cannot be counted. */
+static bool is_empty(hf_layers *l, const hf_tensor *part, const char *name)
+{
+    if (hf_tensor_count(part) > 0)
+        return false;
+    hf_fail(&l->failure, HF_EMODEL, "%s: array \"%s.weight\" would be of %lld x %lld channels, want at least 1",
+            hf_tensor_file_path(hf_weights_file(l->weights)), name, (long long)part->shape[0], (long long)part->shape[1]);
+    return true;
+}
+
 /* n_parts arrays "<name><suffix>" of shape `part`, one behind the other along the first dimension. */
 static bool read_stacked(hf_layers *l, hf_tensor *host, const hf_tensor *part, const char *suffix, int n_parts,
                          const char *const *names)
@@ -173,7 +183,7 @@ static void load(hf_layers *l, hf_packed **weight, hf_tensor *bias, const hf_ten
 
     *weight = NULL;
     *bias = (hf_tensor){ .data = NULL };
-    if (failed(l))
+    if (failed(l) || is_empty(l, part, names[0]))
         return;
     if (read_stacked(l, &host, part, ".weight", n_parts, names)) {
         scale_rows(&host, scale);

@@ -41,8 +41,8 @@ hf_dtype hf_layers_stream_type(const hf_backend *be, hf_dtype dtype);
 
 void hf_layers_free(hf_layers **layers);
 
-/* HF_OK, or the first failure of the loads so far (HF_EMODEL, HF_ENOMEM, HF_EDEVICE, HF_EUNSUPPORTED: a dtype without
- * arithmetic on this machine). */
+/* HF_OK, or the first failure of the loads so far (HF_EMODEL: also for a layer without channels; HF_ENOMEM, HF_EDEVICE,
+ * HF_EUNSUPPORTED: a dtype without arithmetic on this machine). */
 int     hf_layers_status(const hf_layers *layers, hf_error *err);
 int64_t hf_layers_bytes(const hf_layers *layers); /* of all parameters loaded, as stored in the backend */
 

@@ -24,6 +24,55 @@ finish() {
     exit
 }
 
+# check 'what' command...
+check() {
+    what=$1
+    shift
+    if "$@"; then pass; else fail "$what"; fi
+}
+
+# ends arguments...: runs the program; its exit code is in $code, what it said in stdout.txt and stderr.txt.
+ends() {
+    "$hfprop" "$@" >stdout.txt 2>stderr.txt </dev/null
+    code=$?
+}
+
+# ends_well 'what' arguments...
+ends_well() {
+    what=$1
+    shift
+    ends "$@"
+    [ $code = 0 ] && pass || fail "$what: exit $code: $(cat stderr.txt)"
+}
+
+# ends_not 'what' CODE 'text on stderr' arguments...
+ends_not() {
+    what=$1 want=$2 text=$3
+    shift 3
+    ends "$@"
+    [ $code = "$want" ] && grep -qF -e "$text" stderr.txt && pass || fail "$what: exit $code, want $want: $(cat stderr.txt)"
+}
+
+# bad CODE 'piece of the message' arguments...: a refusal that leaves nothing behind. A test may define anew what is
+# done before each and what counts as left behind. (Under the sanitizers a leak or a bad access shows as another code.)
+before_bad() { :; }
+left_behind() { find . -name '*.part'; }
+bad() {
+    want=$1 text=$2
+    shift 2
+    before_bad
+    ends "$@"
+    if [ $code != "$want" ]; then
+        fail "exit $code, want $want: hfprop $*: $(head -c 2000 stderr.txt)"
+    elif ! grep -qF -e "$text" stderr.txt; then
+        fail "says \"$(cat stderr.txt)\", want \"$text\": hfprop $*"
+    elif [ -n "$(left_behind)" ]; then
+        fail "left $(left_behind): hfprop $*"
+    else
+        pass
+    fi
+}
+
 make() { ffmpeg -nostdin -v error -y -f lavfi "$@" </dev/null || fail "fixture: $*"; }
 
 # A disc of texture that moves over another texture: trackable, and cheap to make. In units of a

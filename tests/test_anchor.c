@@ -1,3 +1,4 @@
+/* test_anchor.c - cells corrected by blocks of the frame before and the drawn one, and the state that is saved. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* test_arena.c - scratch that is measured first and allocated once: sizes, marks, refusals. */
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* test_backend.c - what every backend gives, and how the module of `cuda` is found, refused and told of. */
 #include <criterion/criterion.h>
 #include <criterion/logging.h>
 #include <dlfcn.h>
@@ -152,7 +153,7 @@ Test(backend, a_module_of_another_build_is_refused)
     hf_backend be = { .name = "cuda" };
 
     if (!path || !*path) {
-        fprintf(stderr, "skipped: HFPROP_CUDA_MODULE is not set\n");
+        fprintf(stderr, "skipped: 1 test, a_module_of_another_build: HFPROP_CUDA_MODULE is not set\n");
         return;
     }
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -214,7 +215,7 @@ Test(backend, no_gpu_and_an_old_gpu_are_told_apart)
     const char *path = getenv("HFPROP_CUDA_MODULE");
     hf_backend *be = NULL;
     if (!path || !strstr(path, "emulated")) {
-        fprintf(stderr, "skipped: HFPROP_CUDA_MODULE is not the emulated module\n");
+        fprintf(stderr, "skipped: 1 test, no_gpu_and_an_old_gpu: HFPROP_CUDA_MODULE is not the emulated module\n");
         return;
     }
     setenv("HF_EMULATED_DEVICES", "0", 1);

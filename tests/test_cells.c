@@ -1,3 +1,4 @@
+/* test_cells.c - cells in the spool of a backward pass: what comes back, and what is refused. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* test_classic.c - descriptors of model `classic`: length, repeatability, what they do not depend on. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,28 +1,16 @@
 # test_cli_batch.sh HFPROP - hfprop batch: lists, folders, the archive, restart, parts.
 . "$(dirname "$0")/cli_fixture.sh"
 
-check() {
+batch() { ends batch "$@"; }
+batch_ok() { # 'what' arguments...
     what=$1
     shift
-    if "$@"; then pass; else fail "$what"; fi
+    ends_well "$what" batch "$@"
 }
-batch() {
-    "$hfprop" batch "$@" >stdout.txt 2>stderr.txt </dev/null
-    code=$?
-}
-# batch_ok 'what' arguments...
-batch_ok() {
-    what=$1
-    shift
-    batch "$@"
-    [ $code = 0 ] && pass || fail "$what: exit $code: $(cat stderr.txt)"
-}
-# batch_not 'what' CODE 'text on stderr' arguments...
-batch_not() {
+batch_not() { # 'what' CODE 'text on stderr' arguments...
     what=$1 want=$2 text=$3
     shift 3
-    batch "$@"
-    [ $code = "$want" ] && grep -qF -e "$text" stderr.txt && pass || fail "$what: exit $code, want $want: $(cat stderr.txt)"
+    ends_not "$what" "$want" "$text" batch "$@"
 }
 same_results() { diff -r -x .hfprop "$1" "$2" >difference.txt || { cat difference.txt; false; }; }
 has_frames() { [ "$(frames_of "$1")" = "$2" ]; }

@@ -1,12 +1,6 @@
 # test_cli_davis.sh HFPROP - hfprop davis on small trees: layout, scores, restart after kill -9, shards, one bad sequence.
 . "$(dirname "$0")/cli_fixture.sh"
 
-check() {
-    what=$1
-    shift
-    if "$@"; then pass; else fail "$what"; fi
-}
-
 # A tree under $1 with sequence $2 of $3 frames, $4 wide and 48 high (72: 480p is not always 854 wide). Ids by the
 # expression $5 in gray.
 sequence() {
@@ -25,23 +19,16 @@ sequence tree short 5 64 "if($(disc N 1),1,0)"
 mkdir -p tree/ImageSets/2017
 printf 'wide\nvoid\nshort\n' >tree/ImageSets/2017/val.txt
 
-davis() {
-    "$hfprop" davis "$@" >stdout.txt 2>stderr.txt </dev/null
-    code=$?
-}
-# davis_ok 'what' arguments...
-davis_ok() {
+davis() { ends davis "$@"; }
+davis_ok() { # 'what' arguments...
     what=$1
     shift
-    davis "$@"
-    [ $code = 0 ] && pass || fail "$what: exit $code: $(cat stderr.txt)"
+    ends_well "$what" davis "$@"
 }
-# davis_not 'what' CODE 'text on stderr' arguments...
-davis_not() {
+davis_not() { # 'what' CODE 'text on stderr' arguments...
     what=$1 want=$2 text=$3
     shift 3
-    davis "$@"
-    [ $code = "$want" ] && grep -qF -e "$text" stderr.txt && pass || fail "$what: exit $code, want $want: $(cat stderr.txt)"
+    ends_not "$what" "$want" "$text" davis "$@"
 }
 same_results() { diff -r -x .hfprop $3 "$1" "$2" >difference.txt || { cat difference.txt; false; }; }
 

@@ -1,7 +1,6 @@
 # test_cli_pairs.sh HFPROP - match, warp, pck and --flow on small images, and what they refuse.
 #
 #   good 'piece of the standard output' arguments...
-#   bad CODE 'piece of the message' arguments...
 script=$(readlink -f "$0")
 . "$(dirname "$0")/cli_fixture.sh"
 
@@ -17,29 +16,6 @@ good() {
     else
         pass
     fi
-}
-
-# Lines with error messages of the sanitizers end the program with another code.
-bad() {
-    want=$1 text=$2
-    shift 2
-    "$hfprop" "$@" >stdout.txt 2>stderr.txt </dev/null
-    code=$?
-    if [ $code != "$want" ]; then
-        fail "exit $code, want $want: hfprop $*: $(head -c 2000 stderr.txt)"
-    elif ! grep -qF -e "$text" stderr.txt; then
-        fail "says \"$(cat stderr.txt)\", want \"$text\": hfprop $*"
-    elif find . -name '*.part' | grep -q .; then
-        fail "left $(find . -name '*.part'): hfprop $*"
-    else
-        pass
-    fi
-}
-
-check() { # name, command...
-    what=$1
-    shift
-    if "$@"; then pass; else fail "$what"; fi
 }
 
 pixels() { ffmpeg -nostdin -v error -i "$1" -f rawvideo -pix_fmt rgb24 -; }

@@ -1,28 +1,10 @@
-# test_cli_refusals.sh HFPROP - bad input: each case with its exit code and a piece of its message.
-#
-#   bad CODE 'piece of the message' arguments...
-#
-# A refusal must also leave no .part and no output behind, and must not be a crash
-# (under the sanitizers a leak or a bad access shows as another exit code).
+# test_cli_refusals.sh HFPROP - bad input: each case with its exit code and a piece of its message (cli_fixture.sh: bad).
 . "$(dirname "$0")/cli_fixture.sh"
 
-bad() {
-    want=$1 text=$2
-    shift 2
-    rm -rf out out.* clip.hfprop.*
-    "$hfprop" "$@" >stdout.txt 2>stderr.txt </dev/null
-    code=$?
-    if [ $code != "$want" ]; then
-        fail "exit $code, want $want: hfprop $*: $(head -c 2000 stderr.txt)"
-    elif ! grep -qF -e "$text" stderr.txt; then
-        fail "says \"$(cat stderr.txt)\", want \"$text\": hfprop $*"
-    elif find . -name '*.part' | grep -q .; then
-        fail "left $(find . -name '*.part'): hfprop $*"
-    elif [ "$want" != 0 ] && [ "${keeps_output:-no}" = no ] && [ -e out.mp4 ]; then
-        fail "left an output: hfprop $*"
-    else
-        pass
-    fi
+before_bad() { rm -rf out out.* clip.hfprop.*; }
+left_behind() {
+    find . -name '*.part'
+    [ "$want" = 0 ] || [ "${keeps_output:-no}" != no ] || [ ! -e out.mp4 ] || echo "an output"
 }
 
 video clip.mp4 8 -c:v libx264 -movflags +faststart

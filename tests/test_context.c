@@ -1,3 +1,4 @@
+/* test_context.c - `--match context` over a few frames, its saved state and its refusals. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

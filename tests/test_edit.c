@@ -1,3 +1,4 @@
+/* test_edit.c - paint found in a painted frame, overlays read and fitted. */
 #include "tests/png_maker.h"
 
 #include "io/edit.h"

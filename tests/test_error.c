@@ -1,3 +1,4 @@
+/* test_error.c - status and text of an error. */
 #include <criterion/criterion.h>
 #include "src/error.h"
 

@@ -1,3 +1,4 @@
+/* test_fine.c - labels of fine cells by small colour patches. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

@@ -23,6 +23,7 @@ static void open_all(void)
     tensors_add(&maker, "down.0.conv.weight", "F32", "1,1,3,3", kernel, sizeof(kernel));
     tensors_add(&maker, "norm.1.weight", "F32", "2", two, sizeof(two));
     tensors_add(&maker, "norm.1.bias", "F32", "2", more, sizeof(more));
+    tensors_add(&maker, "none.weight", "F32", "0,3", "", 0);
     file = tensors_open(&maker);
     cr_assert_eq(hf_weights_open(&weights, file, "net", NULL, NULL, &err), HF_OK);
     cr_assert_eq(hf_backend_open(&be, "ref", 1, &err), HF_OK);
@@ -145,6 +146,15 @@ Test(layers, a_part_of_a_stack_with_another_shape_is_named)
     hf_layers_stacked(layers, &l, 2, 3, false, 2, (const char *const[]){ "a", "down.0.conv" });
     cr_assert_eq(hf_layers_status(layers, &err), HF_EMODEL);
     cr_assert_str_eq(err.text, "it: net: array \"down.0.conv.weight\" has shape [1,1,3,3], want [2,3]");
+}
+
+Test(layers, a_layer_without_channels_is_refused)
+{
+    hf_linear l;
+    hf_layers_linear(layers, &l, 0, 3, false, "none");
+    cr_assert_eq(hf_layers_status(layers, &err), HF_EMODEL);
+    cr_assert_str_eq(err.text, "it: array \"none.weight\" would be of 0 x 3 channels, want at least 1");
+    cr_assert_null(l.weight);
 }
 
 Test(layers, a_name_too_long_is_refused)

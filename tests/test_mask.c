@@ -1,3 +1,4 @@
+/* test_mask.c - mask files of every kind to ids, and what is refused. */
 #include "tests/png_maker.h"
 
 #include "io/mask.h"

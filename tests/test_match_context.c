@@ -1,3 +1,4 @@
+/* test_match_context.c - the k best cells in windows: `cpu` against `ref`, ties, empty slots. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 

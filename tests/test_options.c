@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "propagate/context.h"
 #include "src/cli/options.h"
 
 #define MAX_WORDS 16
@@ -274,6 +275,25 @@ Test(options, the_help_shows_what_is_set_now)
     cr_assert(strstr(help, "[300]"));
     cr_assert(strstr(help, "[tiny]"));
     free(help);
+}
+
+static void check_said_default(const char *name, double value)
+{
+    char wanted[64];
+    const hf_option_row *row = hf_option_table;
+    snprintf(wanted, sizeof(wanted), "auto: %g", value);
+    while (row->name && strcmp(row->name, name) != 0)
+        row++;
+    cr_assert(row->name && strstr(row->help, wanted), "--%s does not say \"%s\"", name, wanted);
+}
+
+Test(options, the_help_says_what_auto_is_in_matching)
+{
+    hf_context_params p = HF_CONTEXT_DEFAULTS;
+    check_said_default("recent", p.n_recent);
+    check_said_default("k", p.k);
+    check_said_default("radius", p.radius_cells);
+    check_said_default("temperature", (double)p.temperature);
 }
 
 Test(options, names_and_letters_are_unique_in_each_verb)

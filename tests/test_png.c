@@ -1,3 +1,4 @@
+/* test_png.c - every kind of PNG read, written and refused. */
 #include "tests/png_maker.h"
 
 #include "io/png.h"

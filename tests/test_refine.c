@@ -1,3 +1,4 @@
+/* test_refine.c - cells to pixels along the edges of the frame. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* test_register.c - blocks of one picture found in another: moves, texture, lightness, borders. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

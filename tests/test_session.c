@@ -79,6 +79,22 @@ static void must(int rc, const hf_error *err)
 
 static uint8_t rgb[3 * N], moved[3 * N], ids[N], want[N], edit[4 * N];
 
+/* rgb and, in ids, object 3 on it. */
+static void paint_scene_and_box(void)
+{
+    paint_scene(rgb, 0, 0);
+    memset(ids, 0, sizeof(ids));
+    paint_box(ids, 3, 30, 30, 48, 40);
+}
+
+/* The one key is frame 0, which shows rgb; what is drawn on it may be NULL. */
+static void follow(hf_session *s, const uint8_t *drawn_ids, const uint8_t *drawn_edit)
+{
+    hf_error err = { 0 };
+    must(hf_session_add_key(s, &(hf_key){ 0, rgb, drawn_ids, drawn_edit }, &err), &err);
+    must(hf_session_follow(s, 0, &err), &err);
+}
+
 Test(session, an_unchanged_video_gives_back_mask_and_edit_exactly_in_both_modes)
 {
     for (int m = 0; m < 2; m++) {
@@ -91,8 +107,7 @@ Test(session, an_unchanged_video_gives_back_mask_and_edit_exactly_in_both_modes)
         paint_box(ids, 5, 90, 50, 30, 41);
         paint_box(ids, 200, 5, 90, 25, 11);
         paint_edit(edit, 50, 35, 60, 40);
-        must(hf_session_add_key(s, &(hf_key){ 0, rgb, ids, edit }, &err), &err);
-        must(hf_session_follow(s, 0, &err), &err);
+        follow(s, ids, edit);
         for (int t = 1; t < 4; t++) {
             must(hf_session_step(s, &r, rgb, &err), &err);
             for (int i = 0; i < N; i++) {
@@ -118,11 +133,8 @@ Test(session, a_moving_scene_is_tracked_in_both_modes)
         hf_session *s = open_session(modes[m]);
         hf_result r;
         hf_error err = { 0 };
-        paint_scene(rgb, 0, 0);
-        memset(ids, 0, sizeof(ids));
-        paint_box(ids, 3, 30, 30, 48, 40);
-        must(hf_session_add_key(s, &(hf_key){ 0, rgb, ids, NULL }, &err), &err);
-        must(hf_session_follow(s, 0, &err), &err);
+        paint_scene_and_box();
+        follow(s, ids, NULL);
         for (int t = 1; t <= 5; t++) {
             paint_scene(moved, 3 * t, t);
             must(hf_session_step(s, &r, moved, &err), &err);
@@ -142,16 +154,13 @@ Test(session, without_coordinates_everything_else_is_the_same)
         hf_session *s[2];
         hf_result r[2];
         hf_error err = { 0 };
-        paint_scene(rgb, 0, 0);
-        memset(ids, 0, sizeof(ids));
-        paint_box(ids, 3, 30, 30, 48, 40);
+        paint_scene_and_box();
         paint_edit(edit, 50, 35, 60, 40);
         for (int k = 0; k < 2; k++) {
             hf_session_params p = { .width = W, .height = H, .n_threads = 1, .match = HF_MATCH_CONTEXT,
                                     .no_coordinates = k };
             must(hf_session_open(&s[k], &p, &err), &err);
-            must(hf_session_add_key(s[k], &(hf_key){ 0, rgb, ids, with_edit ? edit : NULL }, &err), &err);
-            must(hf_session_follow(s[k], 0, &err), &err);
+            follow(s[k], ids, with_edit ? edit : NULL);
         }
         must(hf_session_render_key(s[1], &r[1], 0, &err), &err);
         cr_assert_eq(r[1].xy != NULL, with_edit);
@@ -180,8 +189,7 @@ Test(session, an_edit_without_a_mask_is_followed_and_reported_as_object_1)
         hf_error err = { 0 };
         paint_scene(rgb, 0, 0);
         paint_edit(edit, 40, 30, 48, 40);
-        must(hf_session_add_key(s, &(hf_key){ 0, rgb, NULL, edit }, &err), &err);
-        must(hf_session_follow(s, 0, &err), &err);
+        follow(s, NULL, edit);
         for (int t = 1; t <= 4; t++) {
             paint_scene(moved, 4 * t, 2 * t);
             must(hf_session_step(s, &r, moved, &err), &err);
@@ -287,9 +295,7 @@ Test(session, going_on_from_a_file_gives_the_same_bytes)
         hf_error err = { 0 };
         char path[] = "/tmp/hf_session_XXXXXX";
         close(mkstemp(path));
-        paint_scene(rgb, 0, 0);
-        memset(ids, 0, sizeof(ids));
-        paint_box(ids, 3, 30, 30, 48, 40);
+        paint_scene_and_box();
         must(hf_session_add_key(a, &(hf_key){ 0, rgb, ids, NULL }, &err), &err);
         must(hf_session_add_key(b, &(hf_key){ 0, rgb, ids, NULL }, &err), &err);
         must(hf_session_follow(a, 0, &err), &err);
@@ -320,9 +326,7 @@ Test(session, a_checkpoint_of_something_else_or_a_broken_one_is_refused)
     hf_error err = { 0 };
     char path[] = "/tmp/hf_session_XXXXXX";
     close(mkstemp(path));
-    paint_scene(rgb, 0, 0);
-    memset(ids, 0, sizeof(ids));
-    paint_box(ids, 3, 30, 30, 48, 40);
+    paint_scene_and_box();
     must(hf_session_add_key(a, &(hf_key){ 0, rgb, ids, NULL }, &err), &err);
     cr_assert_eq(hf_session_save(a, path, &err), HF_EARG); /* nothing followed */
     must(hf_session_follow(a, 0, &err), &err);
@@ -363,12 +367,9 @@ Test(session, nothing_is_allocated_by_steps)
         hf_session *s = open_session(modes[m]);
         hf_result r;
         hf_error err = { 0 };
-        paint_scene(rgb, 0, 0);
-        memset(ids, 0, sizeof(ids));
-        paint_box(ids, 3, 30, 30, 48, 40);
+        paint_scene_and_box();
         paint_edit(edit, 40, 30, 48, 40);
-        must(hf_session_add_key(s, &(hf_key){ 0, rgb, ids, edit }, &err), &err);
-        must(hf_session_follow(s, 0, &err), &err);
+        follow(s, ids, edit);
         must(hf_session_step(s, &r, rgb, &err), &err); /* OpenMP's and BLAS's own buffers */
         struct mallinfo2 before = mallinfo2();
         for (int t = 1; t <= 10; t++) {
@@ -389,17 +390,14 @@ Test(session, the_memory_foretold_is_the_memory_taken)
         hf_error err = { 0 };
         hf_result r;
         p.width = W, p.height = H, p.n_threads = 1, p.match = modes[m];
-        paint_scene(rgb, 0, 0);
-        memset(ids, 0, sizeof(ids));
-        paint_box(ids, 3, 30, 30, 48, 40);
+        paint_scene_and_box();
         paint_box(ids, 4, 90, 30, 20, 40);
         paint_edit(edit, 40, 30, 48, 40);
         int64_t foretold = hf_session_bytes(&p, 2, 1, 1);
         struct mallinfo2 before = mallinfo2();
         hf_session *s = NULL;
         must(hf_session_open(&s, &p, &err), &err);
-        must(hf_session_add_key(s, &(hf_key){ 0, rgb, ids, edit }, &err), &err);
-        must(hf_session_follow(s, 0, &err), &err);
+        follow(s, ids, edit);
         must(hf_session_step(s, &r, rgb, &err), &err);
         struct mallinfo2 after = mallinfo2();
         double taken = (double)(after.uordblks + after.hblkhd) -
@@ -439,8 +437,7 @@ Test(session, pictures_larger_than_the_working_size_come_back_exactly_too)
         paint_scene(rgb, 0, 0);
         memset(ids, 0, sizeof(ids));
         paint_box(ids, 3, 31, 33, 48, 40);
-        must(hf_session_add_key(s, &(hf_key){ 0, rgb, ids, NULL }, &err), &err);
-        must(hf_session_follow(s, 0, &err), &err);
+        follow(s, ids, NULL);
         must(hf_session_step(s, &r, rgb, &err), &err);
         cr_assert_eq(memcmp(r.ids, ids, N), 0, "mode %d", m);
         paint_scene(moved, 4, 2);
@@ -463,8 +460,7 @@ Test(session, post_processing_changes_masks_and_mattes)
     paint_scene(rgb, 0, 0);
     memset(ids, 0, sizeof(ids));
     paint_box(ids, 3, 40, 40, 40, 40);
-    must(hf_session_add_key(s, &(hf_key){ 0, rgb, ids, NULL }, &err), &err);
-    must(hf_session_follow(s, 0, &err), &err);
+    follow(s, ids, NULL);
     must(hf_session_step(s, &r, rgb, &err), &err);
     /* A square of 40 grown by a disk of 2: a cross of 40 x 44 and 44 x 40 and one pixel at
      * each corner, (1,1); 1 + 1 <= 4 but 1 + 4 > 4. */

@@ -1,3 +1,4 @@
+/* test_smooth.c - moves of cells fitted to their surroundings: what stays, what is brought into line. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>

@@ -1,8 +1,11 @@
 /* test_tiny_net.c - the network of model `tiny` against PyTorch's, with small random weights (golden/make_tiny.py) and with
  * those that are compiled in (golden/make_tiny_weights.py), and the model round it. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "io/safetensors_out.h"
 #include "src/model.h"
 #include "src/net/tiny_net.h"
 #include "src/tiny_weights.h"
@@ -160,4 +163,97 @@ Test(tiny_net, needs_no_file_and_refuses_foreign_weights)
     cr_expect_eq(hf_model_open(&m, be, &(hf_model_params){ .name = "tiny", .layer = 2 }, &err), HF_EARG);
     cr_expect_null(m);
     hf_backend_close(&be);
+}
+
+/* ---- weights of the user's that are not a network's ---- */
+
+/* The golden's network with one array changed, as a stranger's file could have it. */
+typedef struct broken {
+    const char *array;
+    enum { GONE, RESHAPED, CUT_SHORT, EMPTY } how; /* EMPTY: all whose names begin so, to no rows */
+    int         n_dims;
+    int64_t     shape[HF_ENTRY_MAX_DIMS]; /* RESHAPED, CUT_SHORT: of no more values than the array has */
+    const char *text;                     /* a piece of the refusal */
+} broken;
+
+static void write_broken(const char *path, const broken *b)
+{
+    hf_error err = { 0 };
+    hf_tensor_file *golden = golden_open("tiny.safetensors");
+    size_t n, n_kept = 0, n_changed = 0;
+    const hf_tensor_entry *list = hf_tensor_file_list(golden, &n);
+    hf_tensor_entry *kept = calloc(n, sizeof(*kept));
+    for (size_t i = 0; i < n; i++) {
+        bool is_it = b->how == EMPTY ? strncmp(list[i].name, b->array, strlen(b->array)) == 0 : strcmp(list[i].name, b->array) == 0;
+        n_changed += is_it;
+        if (is_it && b->how == GONE)
+            continue;
+        kept[n_kept] = list[i];
+        if (is_it && b->how == EMPTY)
+            kept[n_kept].shape[0] = 0;
+        else if (is_it) {
+            kept[n_kept].n_dims = b->n_dims;
+            memcpy(kept[n_kept].shape, b->shape, sizeof(b->shape));
+        }
+        n_kept++;
+    }
+    cr_assert(n_changed > 0, "there is no \"%s\"", b->array);
+    cr_assert_eq(hf_safetensors_write(path, kept, n_kept, NULL, 0, &err), HF_OK, "%s", err.text);
+    free(kept);
+    hf_tensor_file_close(&golden);
+}
+
+static void expect_file_refused(const char *path, hf_status status, const char *text)
+{
+    hf_error err = { 0 };
+    hf_backend *be = NULL;
+    hf_model *m = NULL;
+    cr_assert_eq(hf_backend_open(&be, "cpu", 1, &err), HF_OK);
+    cr_expect_eq(hf_model_open(&m, be, &(hf_model_params){ .name = "tiny", .weights = path }, &err), status, "want \"%s\": %d, %s",
+                 text, err.status, err.text);
+    cr_expect(strstr(err.text, text), "\"%s\" does not say \"%s\"", err.text, text);
+    cr_expect_null(m);
+    hf_model_close(&m);
+    hf_backend_close(&be);
+}
+
+Test(tiny_net, weights_that_are_no_such_network_are_refused_with_the_array_that_is_wrong)
+{
+    static const broken all[] = {
+        { "project.0.weight", GONE, .text = "\"project.0.weight\"" },
+        { "stem1.bias", GONE, .text = "\"stem1.bias\"" },
+        { "down.2.weight", GONE, .text = "\"down.2.weight\"" },
+        { "blocks.1.1.conv2.bias", GONE, .text = "\"blocks.1.1.conv2.bias\"" },
+        { "mixing", CUT_SHORT, 1, { 3 }, "\"mixing\"" },
+        { "stem1.weight", RESHAPED, 4, { 3, 6, 3, 3 }, "\"stem1.weight\"" }, /* six channels in, pictures have three */
+        { "stem2.weight", RESHAPED, 2, { 8, 54 }, "\"stem2.weight\" has 2 dimensions, want 4" },
+        { "project.0.weight", RESHAPED, 4, { 8, 12, 1, 1 }, "\"project.0.weight\"" },
+        { "project.3.weight", CUT_SHORT, 4, { 11, 20, 1, 1 }, "\"project.3.weight\"" }, /* the others have 12 */
+        { "norms.1.weight", CUT_SHORT, 1, { 11 }, "\"norms.1.weight\"" },
+        { "stem1.weight", CUT_SHORT, 4, { 0, 3, 3, 3 }, "\"stem1.weight\" would be of 0 x 3 channels" },
+        { "project.", EMPTY, .text = "\"project.0.weight\" would be of 0 x 8 channels, want at least 1" },
+    };
+    char path[] = "/tmp/hfprop-tiny-XXXXXX";
+    int fd = mkstemp(path);
+    cr_assert(fd >= 0);
+    close(fd);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        write_broken(path, &all[i]);
+        expect_file_refused(path, HF_EMODEL, all[i].text);
+    }
+    unlink(path);
+}
+
+Test(tiny_net, a_file_that_is_cut_off_is_refused)
+{
+    char path[] = "/tmp/hfprop-tiny-XXXXXX";
+    int fd = mkstemp(path);
+    cr_assert(fd >= 0);
+    close(fd);
+    write_broken(path, &(broken){ "mixing", CUT_SHORT, 1, { 4 }, NULL });
+    cr_assert_eq(truncate(path, 70000), 0);
+    expect_file_refused(path, HF_EFORMAT, path);
+    cr_assert_eq(truncate(path, 0), 0);
+    expect_file_refused(path, HF_EFORMAT, path);
+    unlink(path);
 }

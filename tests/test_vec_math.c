@@ -1,3 +1,4 @@
+/* test_vec_math.c - error of exp and erf over the whole range. */
 #include <criterion/criterion.h>
 #include <math.h>
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "src/cli/part_file.h"
+#include "io/part_file.h"
 
 #define WIDTH 760
 #define HEIGHT 420

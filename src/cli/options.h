@@ -235,6 +235,10 @@ int hf_options_parse(hf_options *options, int argc, char **argv, hf_error *err);
 /* What an empty command line of this verb gives. */
 void hf_options_init(hf_options *options, hf_verb verb);
 
+/* Put one value, as it is written on the command line or in the table, into its field. Texts are borrowed, key frames
+ * added to those before. HF_EARG names the option, what was found and what is wanted. */
+int hf_option_store(hf_options *options, const hf_option_row *row, const char *text, hf_error *err);
+
 /* The current value of one row as text ("" where nothing is set). buffer of at least 64 bytes;
  * HF_OPT_TEXT returns the text itself. Not for HF_OPT_KEYED. */
 const char *hf_option_text(const hf_option_row *row, const hf_options *options, char *buffer, size_t size);

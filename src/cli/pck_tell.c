@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "io/part_file.h"
 #include "src/cli/chart.h"
-#include "src/cli/part_file.h"
 #include "src/cli/settings.h"
 
 static const char *base_name(hf_pck_base base) { return base == HF_PCK_IMAGE ? "image" : "box"; }

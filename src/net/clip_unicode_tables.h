@@ -1,4 +1,8 @@
-/* clip_unicode_tables.h - made by make_clip_unicode.py from the tokenizers library; do not edit. */
+/* clip_unicode_tables.h - what CLIP's tokeniser knows of Unicode; for clip_unicode.c alone.
+ *
+ * Made whole by make_clip_unicode.py, which asks the tokenizers library: do not edit. One file, however long, because
+ * nobody reads it and one script writes it.
+ */
 
 /* Letters, first and last: \p{L}. */
 static const code_range letters[] = {

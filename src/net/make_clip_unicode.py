@@ -17,6 +17,14 @@ nfc = normalizers.NFC().normalize_str
 lower = normalizers.Lowercase().normalize_str
 
 
+HEAD = '''/* clip_unicode_tables.h - what CLIP's tokeniser knows of Unicode; for clip_unicode.c alone.
+ *
+ * Made whole by make_clip_unicode.py, which asks the tokenizers library: do not edit. One file, however long, because
+ * nobody reads it and one script writes it.
+ */
+'''
+
+
 def members(pattern):
     drop = normalizers.Replace(Regex(pattern), '').normalize_str
     return [c for c in ALL if drop(chr(c)) == '']
@@ -102,7 +110,7 @@ def main():
     assert all(lower(chr(c + s * k)) == chr(c + s * k + d)
                for c, e, s, d in small for k in range((e - c) // s + 1))
     with open(sys.argv[1], 'w') as f:
-        f.write('/* clip_unicode_tables.h - made by make_clip_unicode.py from the tokenizers library; do not edit. */\n')
+        f.write(HEAD)
         table(f, 'Letters, first and last: \\p{L}.', 'code_range', 'letters', pairs(members(r'\p{L}')))
         table(f, 'Numbers: \\p{N}.', 'code_range', 'numbers', pairs(members(r'\p{N}')))
         table(f, 'White space: \\s.', 'code_range', 'spaces', pairs(members(r'\s')))

@@ -20,7 +20,7 @@ peak() { # peak FRAMES: kilobytes of resident memory
 }
 short=$(peak 100)
 long=$(peak 1000)
-echo "peak resident memory, 854x480, model classic, default settings"
+echo "peak resident memory, 854x480, default model and settings"
 awk -v a="$short" -v b="$long" 'BEGIN {
     printf "  100 frames: %.1f MB\n 1000 frames: %.1f MB\n ratio: %.3f (want <= 1.05), limit 400 MB\n", a / 1024, b / 1024, b / a
     exit !(b / a <= 1.05 && b / 1024 < 400)

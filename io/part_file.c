@@ -1,5 +1,5 @@
 /* part_file.c - see part_file.h. */
-#include "src/cli/part_file.h"
+#include "io/part_file.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 /* part_file.h - a file that is there whole or not at all: written as NAME.part, then renamed. */
-#ifndef HF_SRC_CLI_PART_FILE_H
-#define HF_SRC_CLI_PART_FILE_H
+#ifndef HF_IO_PART_FILE_H
+#define HF_IO_PART_FILE_H
 
 #include <stdio.h>
 #include "src/error.h"
