@@ -84,39 +84,36 @@ __device__ __forceinline__ void hf_unpack(float (&v)[N], const hf_pack<T, N> &pa
         v[i] = hf_to_float(pack.at[i]);
 }
 
+/* Two numbers at a time: GPUs have one instruction for two f16, or two bf16. */
+template <typename T>
+__device__ __forceinline__ void hf_from_two(T *low, T *high, float a, float b)
+{
+    *low = hf_from_float<T>(a);
+    *high = hf_from_float<T>(b);
+}
+
+static __device__ __forceinline__ void hf_from_two(__half *low, __half *high, float a, float b)
+{
+    __half2 two = __floats2half2_rn(a, b);
+    *low = __low2half(two);
+    *high = __high2half(two);
+}
+
+static __device__ __forceinline__ void hf_from_two(__nv_bfloat16 *low, __nv_bfloat16 *high, float a, float b)
+{
+    __nv_bfloat162 two = __floats2bfloat162_rn(a, b);
+    *low = __low2bfloat16(two);
+    *high = __high2bfloat16(two);
+}
+
 template <int N, typename T>
 __device__ __forceinline__ void hf_repack(hf_pack<T, N> &pack, const float (&v)[N])
 {
 #pragma unroll
-    for (int i = 0; i < N; i++)
-        pack.at[i] = hf_from_float<T>(v[i]);
-}
-
-/* Two at a time, for which GPUs have one instruction. */
-template <int N>
-__device__ __forceinline__ void hf_repack(hf_pack<__half, N> &pack, const float (&v)[N])
-{
-#pragma unroll
-    for (int i = 0; i + 1 < N; i += 2) {
-        __half2 two = __floats2half2_rn(v[i], v[i + 1]);
-        pack.at[i] = __low2half(two);
-        pack.at[i + 1] = __high2half(two);
-    }
+    for (int i = 0; i + 1 < N; i += 2)
+        hf_from_two(&pack.at[i], &pack.at[i + 1], v[i], v[i + 1]);
     if (N % 2)
-        pack.at[N - 1] = __float2half_rn(v[N - 1]);
-}
-
-template <int N>
-__device__ __forceinline__ void hf_repack(hf_pack<__nv_bfloat16, N> &pack, const float (&v)[N])
-{
-#pragma unroll
-    for (int i = 0; i + 1 < N; i += 2) {
-        __nv_bfloat162 two = __floats2bfloat162_rn(v[i], v[i + 1]);
-        pack.at[i] = __low2bfloat16(two);
-        pack.at[i + 1] = __high2bfloat16(two);
-    }
-    if (N % 2)
-        pack.at[N - 1] = __float2bfloat16_rn(v[N - 1]);
+        pack.at[N - 1] = hf_from_float<T>(v[N - 1]);
 }
 
 /* N numbers from p on; p is aligned (hf_is_aligned). A caller that loads several packs before it unpacks the first

@@ -2,7 +2,7 @@
  *
  *     out = act(alpha op(a) op(b) + c + bias)        out, c [batch,m,n] row after row; bias [n]
  *
- * gemm.c is cuBLASLt. Where there is no GPU, tests/emulation/gemm_plain.c stands in its place with plain loops, so
+ * gemm.c is cuBLASLt. Where there is no GPU, tests/emulation/gemm_plain.cpp stands in its place with plain loops, so
  * that all code above this header is tested there; nothing of cuBLASLt shows here for that reason.
  *
  * A plan is made once for a shape (hf_cuda_gemm_plan in matrix.h keeps them) and run as often as wanted, also while a

@@ -21,9 +21,16 @@
 #include "cuda/ptx.cuh"
 #include "propagate/match_context.h"
 
+/* Blocks of a multiprocessor: one wave of 840 tiles on 132 of them needs 7; told so, nothing is spilled. sm_75 takes four
+ * instructions for a product, and more registers. */
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#define BLOCKS_AT_ONCE 5
+#else
+#define BLOCKS_AT_ONCE 6
+#endif
+
 enum {
     WARPS = 4,       /* of a block; 8 targets are shared out evenly */
-    BLOCKS_AT_ONCE = 6, /* of a multiprocessor: one wave of 840 tiles on 132 of them needs 7; told so, nothing is spilled */
     RUN = 16,        /* candidates of one product */
     GROUPS = 4,      /* runs that a warp takes at once: 16 loads of candidates under way for each 2 of targets */
     RUNS = WARPS * GROUPS, /* of one round of the block */

@@ -15,7 +15,7 @@
 
 #define GRAM_BYTES ((size_t)256 << 20)
 #define GRAM_ALIGN 8        /* columns, and halves of a unit vector: what tensor cores read at once */
-#define ROWS_IN_SHARED 16384 /* target cells whose row of bounds goes to shared memory: 64 KiB */
+#define ROWS_IN_SHARED 16384 /* target cells whose row of bounds goes to shared memory, where it fits: 64 KiB */
 #define MAX_CELLS (1 << 28)
 
 /* Cuts scratch into arrays. With base NULL it only counts. */
@@ -96,7 +96,6 @@ static size_t plan_scratch(plan *pl, void *base, const hf_tensor *source, const 
     plan_map(&s->source, &a, source, p->source_width, p->source_height);
     plan_target(&s->target, &a, target, p->target_width, p->target_height);
     s->gram_stride = s->target.map.n_parts;
-    s->rows_in_shared = s->target.map.n <= ROWS_IN_SHARED;
     size_t row_bytes = (size_t)s->gram_stride * (size_t)s->source.x.n_cells * sizeof(float);
     size_t rows = GRAM_BYTES / row_bytes, n_quad_rows = (size_t)s->source.y.n_quads;
     size_t band = rows > 2 ? rows - 1 : 1;
@@ -176,6 +175,8 @@ int hf_cuda_match_dense(hf_backend *be, const hf_tensor *index, const hf_tensor 
     assert(hf_tensor_bytes(scratch) >= used && s->source.n < MAX_CELLS && s->target.map.n < MAX_CELLS);
     (void)used;
     s->index = index->data, s->similarity = similarity->data;
+    s->rows_in_shared = s->target.map.n <= ROWS_IN_SHARED &&
+                        hf_cuda_match_search_shared(s->target.map.n, true) <= hf_cuda_of(be)->shared_bytes;
     s->epsilon = gram_epsilon(s->source.D);
     const hf_cuda_match_axis axes[4] = { s->source.x, s->source.y, s->target.map.x, s->target.map.y };
     if ((rc = HF_CUDA(hf_cuda_match_axes_launch(axes, stream), err)) < 0 ||

@@ -114,7 +114,20 @@ static int plan_keep(hf_cuda_matrix *m, hf_cuda_plan *plan, int rc, const hf_err
     return HF_OK;
 }
 
-/* A hundred plans or two, compared byte by byte: some microseconds, and nothing at all once a graph is captured. */
+/* The plan of a shape, also one that only knows that there is none; NULL: a new shape. A hundred plans or two, compared
+ * byte by byte: some microseconds, and nothing at all once a graph is captured. */
+static hf_cuda_plan *find_plan(const hf_cuda_matrix *m, const hf_gemm_shape *gemm, const hf_conv_shape *conv)
+{
+    for (int i = 0; i < m->n_plans; i++) {
+        hf_cuda_plan *p = m->plans[i];
+        if (gemm && !p->is_conv && memcmp(&p->gemm_shape, gemm, sizeof(*gemm)) == 0)
+            return p;
+        if (conv && p->is_conv && memcmp(&p->conv_shape, conv, sizeof(*conv)) == 0)
+            return p;
+    }
+    return NULL;
+}
+
 int hf_cuda_gemm_plan(hf_backend *be, hf_cuda_plan **out, const hf_gemm_shape *shape, hf_error *err)
 {
     hf_cuda_matrix *m = NULL;
@@ -124,12 +137,9 @@ int hf_cuda_gemm_plan(hf_backend *be, hf_cuda_plan **out, const hf_gemm_shape *s
     *out = NULL;
     if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0)
         return rc;
-    for (int i = 0; i < m->n_plans; i++) {
-        hf_cuda_plan *p = m->plans[i];
-        if (!p->is_conv && memcmp(&p->gemm_shape, shape, sizeof(*shape)) == 0) {
-            *out = p->gemm ? p : NULL;
-            return HF_OK;
-        }
+    if ((made = find_plan(m, shape, NULL))) {
+        *out = made->gemm ? made : NULL;
+        return HF_OK;
     }
     if ((!m->gemm && (rc = hf_gemm_open(&m->gemm, err)) < 0) || (rc = plan_new(be, &made, err)) < 0)
         return rc;
@@ -149,12 +159,9 @@ int hf_cuda_conv_plan(hf_backend *be, hf_cuda_plan **out, const hf_conv_shape *s
     *out = NULL;
     if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0)
         return rc;
-    for (int i = 0; i < m->n_plans; i++) {
-        hf_cuda_plan *p = m->plans[i];
-        if (p->is_conv && memcmp(&p->conv_shape, shape, sizeof(*shape)) == 0) {
-            *out = p->conv ? p : NULL;
-            return HF_OK;
-        }
+    if ((made = find_plan(m, NULL, shape))) {
+        *out = made->conv ? made : NULL;
+        return HF_OK;
     }
     if ((!m->conv && (rc = hf_conv_open(&m->conv, hf_cuda_of(be)->stream, err)) < 0) ||
         (rc = plan_new(be, &made, err)) < 0)

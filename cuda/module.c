@@ -12,11 +12,10 @@ int hf_cuda_check(cudaError_t status, const char *call, const char *file, int li
 {
     if (status == cudaSuccess)
         return HF_OK;
-    if (status == cudaErrorMemoryAllocation) {
-        cudaGetLastError();
+    cudaGetLastError(); /* told here: no error of the next launch */
+    if (status == cudaErrorMemoryAllocation)
         return hf_fail(err, HF_ENOMEM, "cuda: out of GPU memory in %.200s (%s:%d); a smaller --size or --batch needs less",
                        call, file, line);
-    }
     return hf_fail(err, HF_EDEVICE, "cuda: %s (%s) at %s:%d: %.200s", cudaGetErrorString(status),
                    cudaGetErrorName(status), file, line, call);
 }

@@ -23,12 +23,7 @@ int hf_cuda_packed_new(hf_backend *be, hf_packed **out, const hf_tensor *weight,
     hf_cuda_packed *p = calloc(1, sizeof(*p));
     if (!p)
         return hf_fail(err, HF_ENOMEM, "weights: out of memory");
-    bool is_conv = weight->n_dims == 4;
-    p->head = (hf_packed){
-        .dtype = params->dtype, .n_out = weight->shape[0], .n_in = weight->shape[1],
-        .kernel_h = is_conv ? weight->shape[2] : 1, .kernel_w = is_conv ? weight->shape[3] : 1,
-        .n_groups = params->n_groups ? params->n_groups : 1,
-    };
+    p->head = hf_packed_head(weight, params);
     p->c_padded = padded_channels(&p->head);
     size_t bytes = (size_t)(p->head.n_out * p->head.kernel_h * p->head.kernel_w * p->c_padded) *
                    hf_dtype_size(params->dtype);

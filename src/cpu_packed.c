@@ -87,12 +87,7 @@ int hf_cpu_packed_new(hf_backend *be, hf_packed **out, const hf_tensor *weight,
     cpu_packed *p = calloc(1, sizeof(*p));
     if (!p)
         return hf_fail(err, HF_ENOMEM, "weights: out of memory");
-    bool is_conv = weight->n_dims == 4;
-    p->head = (hf_packed){
-        .dtype = params->dtype, .n_out = weight->shape[0], .n_in = weight->shape[1],
-        .kernel_h = is_conv ? weight->shape[2] : 1, .kernel_w = is_conv ? weight->shape[3] : 1,
-        .n_groups = params->n_groups ? params->n_groups : 1,
-    };
+    p->head = hf_packed_head(weight, params);
     int n_dims = hf_cpu_weight_dims(dims, &p->head);
     dnnl_data_type_t type = hf_cpu_dnnl_type(params->dtype);
     dnnl_format_tag_t order = n_dims == 5 ? dnnl_goihw : dnnl_oihw;

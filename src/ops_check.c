@@ -61,6 +61,16 @@ void hf_check_pack(const hf_tensor *weight, const hf_pack_params *params)
     assert(weight->shape[0] % (params->n_groups ? params->n_groups : 1) == 0);
 }
 
+hf_packed hf_packed_head(const hf_tensor *weight, const hf_pack_params *params)
+{
+    bool is_conv = weight->n_dims == 4;
+    return (hf_packed){
+        .dtype = params->dtype, .n_out = weight->shape[0], .n_in = weight->shape[1],
+        .kernel_h = is_conv ? weight->shape[2] : 1, .kernel_w = is_conv ? weight->shape[3] : 1,
+        .n_groups = params->n_groups ? params->n_groups : 1,
+    };
+}
+
 void hf_check_linear(const hf_tensor *out, const hf_tensor *x, const hf_packed *weight,
                      const hf_tensor *bias, const hf_tensor *residual,
                      const hf_linear_params *params)

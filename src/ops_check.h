@@ -14,6 +14,8 @@ int64_t hf_tensor_rows(const hf_tensor *t);
 bool    hf_same_shape(const hf_tensor *a, const hf_tensor *b);
 
 void hf_check_pack(const hf_tensor *weight, const hf_pack_params *params);
+/* The sizes of packed weights, as every backend's begin with. */
+hf_packed hf_packed_head(const hf_tensor *weight, const hf_pack_params *params);
 void hf_check_linear(const hf_tensor *out, const hf_tensor *x, const hf_packed *weight,
                      const hf_tensor *bias, const hf_tensor *residual,
                      const hf_linear_params *params);

@@ -17,12 +17,7 @@ int hf_ref_packed_new(hf_backend *be, hf_packed **out, const hf_tensor *weight,
         free(p);
         return hf_fail(err, HF_ENOMEM, "weights: no memory for %lld numbers", (long long)n);
     }
-    bool is_conv = weight->n_dims == 4;
-    p->head = (hf_packed){
-        .dtype = params->dtype, .n_out = weight->shape[0], .n_in = weight->shape[1],
-        .kernel_h = is_conv ? weight->shape[2] : 1, .kernel_w = is_conv ? weight->shape[3] : 1,
-        .n_groups = params->n_groups ? params->n_groups : 1,
-    };
+    p->head = hf_packed_head(weight, params);
     for (int64_t i = 0; i < n; i++)
         p->data[i] = (float)hf_round_to(params->dtype, hf_get(weight, i));
     *out = &p->head;

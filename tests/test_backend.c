@@ -230,3 +230,31 @@ Test(backend, no_gpu_and_an_old_gpu_are_told_apart)
     cr_assert(strstr(be->note, "compute capability 7.0"), "%s", be->note);
     hf_backend_close(&be);
 }
+
+/* group_norm of 4 pictures [rows,1,8], one group each. */
+static int normalise(hf_backend *be, int64_t rows)
+{
+    hf_tensor x = hf_tensor_view(NULL, HF_F32, 4, 4, rows, 1, 8);
+    const hf_group_norm_params params = { .n_groups = 1, .epsilon = 1e-5f };
+    x.data = be->ops.alloc(be, hf_tensor_bytes(&x));
+    cr_assert_not_null(x.data);
+    int rc = be->ops.group_norm(be, &x, &x, NULL, NULL, &params, &err);
+    be->ops.free(be, x.data);
+    return rc;
+}
+
+/* The emulated GPU's blocks are opened with 227 KiB of shared memory, and have 64 when they are asked for 69. */
+Test(backend, a_call_that_the_gpu_refuses_is_no_error_of_the_next_one)
+{
+    const char *path = getenv("HFPROP_CUDA_MODULE");
+    if (!path || !strstr(path, "emulated")) {
+        fprintf(stderr, "skipped: HFPROP_CUDA_MODULE is not the emulated module\n");
+        return;
+    }
+    setenv("HF_EMULATED_ARCH", "90", 1);
+    hf_backend *be = open_or_skip("cuda");
+    setenv("HF_EMULATED_ARCH", "75", 1);
+    cr_assert_eq(normalise(be, 2200), HF_EDEVICE);
+    cr_assert_eq(normalise(be, 20), HF_OK, "%s", err.text);
+    hf_backend_close(&be);
+}

@@ -350,6 +350,12 @@ Test(match_dense, a_target_of_more_cells_than_fit_in_fast_memory_is_right)
     check("wide", (shape){ 2, 2, 4, 3, 129, 130, 129, 130, 2 }, fill_random, 1);
 }
 
+/* 49.5 KiB of bounds beside the 15 of the rest: too much for a GPU whose blocks have 64 KiB, not for others. */
+Test(match_dense, a_target_of_more_cells_than_fit_on_a_small_gpu_is_right)
+{
+    check("small GPU", (shape){ 2, 2, 4, 3, 113, 112, 113, 112, 2 }, fill_random, 1);
+}
+
 static int status_for(int width, int Hs, int cells, hf_error *err)
 {
     float v[8] = { 0 }, similarity[8];

@@ -4,14 +4,11 @@
  * channels out; everything where f16 or bf16 has an odd number of channels out, or an f32 result, and where f32 has more
  * padding above than below.
  */
-#include "tests/emulation/emulate.h"
+#include "tests/emulation/plain.h"
 
 extern "C" {
 #include "cuda/conv_plan.h"
 }
-
-#include "cuda/activation.cuh"
-#include "cuda/element.cuh"
 
 enum { WORKSPACE = 3000 };
 
@@ -20,23 +17,9 @@ struct hf_conv_library {
     int          n_plans; /* that are still there */
 };
 
-struct hf_conv_plan {
-    hf_conv_library *library;
-    hf_conv_shape    shape;
-    int              n_candidates, chosen;
+struct hf_conv_plan : hf_plain_plan<hf_conv_library, hf_conv_shape> {
+    using hf_plain_plan::hf_plain_plan;
 };
-
-static float load(const void *p, int32_t dtype, int64_t i)
-{
-    float v[1];
-    hf_load_as(v, p, (hf_dtype)dtype, i);
-    return v[0];
-}
-
-static void store(void *p, int32_t dtype, int64_t i, float v)
-{
-    HF_FOR_FLOAT(dtype, T, static_cast<T *>(p)[i] = hf_from_float<T>(v))
-}
 
 static double window(const hf_conv_shape &s, const hf_conv_arrays &x, int64_t n, int64_t oy, int64_t ox, int64_t o)
 {
@@ -48,7 +31,7 @@ static double window(const hf_conv_shape &s, const hf_conv_arrays &x, int64_t n,
                 continue;
             int64_t x_at = ((n * s.h + iy) * s.w + ix) * s.c, w_at = ((o * s.kernel_h + ky) * s.kernel_w + kx) * s.c;
             for (int64_t c = 0; c < s.c; c++)
-                sum += (double)load(x.x, s.in, x_at + c) * (double)load(x.weight, s.in, w_at + c);
+                sum += (double)hf_plain_load(x.x, s.in, x_at + c) * (double)hf_plain_load(x.weight, s.in, w_at + c);
         }
     return sum;
 }
@@ -58,13 +41,12 @@ static void convolution_kernel(const hf_conv_shape s, const hf_conv_arrays x, si
     memset(x.workspace, 0xff, workspace);
     for (int64_t i = 0; i < s.n * s.ho * s.wo * s.n_out; i++) {
         int64_t o = i % s.n_out, cell = i / s.n_out;
-        float v[1] = { (float)window(s, x, cell / s.wo / s.ho, cell / s.wo % s.ho, cell % s.wo, o) };
+        float v = (float)window(s, x, cell / s.wo / s.ho, cell / s.wo % s.ho, cell % s.wo, o);
         if (s.residual)
-            v[0] += load(x.residual, s.out, i);
+            v += hf_plain_load(x.residual, s.out, i);
         if (s.bias)
-            v[0] += load(x.bias, s.out, o);
-        hf_activate(v, (hf_activation)s.activation);
-        store(x.out, s.out, i, v[0]);
+            v += hf_plain_load(x.bias, s.out, o);
+        hf_plain_store(x.out, s.out, i, hf_plain_activate(v, s.activation));
     }
 }
 
@@ -76,9 +58,7 @@ extern "C" int hf_conv_open(hf_conv_library **out, cudaStream_t stream, hf_error
 
 extern "C" void hf_conv_close(hf_conv_library **library)
 {
-    assert(!*library || (*library)->n_plans == 0);
-    delete *library;
-    *library = nullptr;
+    hf_plain_close(library);
 }
 
 static bool is_refused(const hf_conv_shape *s)
@@ -97,15 +77,12 @@ extern "C" int hf_conv_plan_new(hf_conv_plan **out, hf_conv_library *library, co
     assert(s->stride > 0 && s->dilation > 0 && s->activation != HF_ACT_GEGLU && max_workspace >= WORKSPACE);
     if (is_refused(s))
         return hf_fail(err, HF_EUNSUPPORTED, "plain convolution: refused by rule");
-    *out = new hf_conv_plan{ library, *s, n_candidates < 3 ? n_candidates : 3, 0 };
-    library->n_plans++;
+    *out = new hf_conv_plan(library, *s, n_candidates);
     return HF_OK;
 }
 
 extern "C" void hf_conv_plan_free(hf_conv_plan **plan)
 {
-    if (*plan)
-        (*plan)->library->n_plans--;
     delete *plan;
     *plan = nullptr;
 }
@@ -117,8 +94,7 @@ extern "C" int hf_conv_plan_candidates(const hf_conv_plan *p)
 
 extern "C" void hf_conv_plan_choose(hf_conv_plan *p, int candidate)
 {
-    assert(candidate >= 0 && candidate < p->n_candidates);
-    p->chosen = candidate;
+    p->choose(candidate);
 }
 
 extern "C" size_t hf_conv_plan_workspace(const hf_conv_plan *p)
@@ -128,7 +104,7 @@ extern "C" size_t hf_conv_plan_workspace(const hf_conv_plan *p)
 
 extern "C" void hf_conv_plan_describe(const hf_conv_plan *p, char *text, size_t size)
 {
-    snprintf(text, size, "plain loops, way %d of %d", p->chosen + 1, p->n_candidates);
+    p->describe(text, size);
 }
 
 extern "C" int hf_conv_plan_run(hf_conv_plan *p, const hf_conv_arrays *x, hf_error *err)
@@ -136,7 +112,7 @@ extern "C" int hf_conv_plan_run(hf_conv_plan *p, const hf_conv_arrays *x, hf_err
     const hf_conv_shape &s = p->shape;
     const void *all[] = { x->out, x->x, x->weight, x->bias, x->residual };
     for (const void *address : all)
-        assert((uintptr_t)address % (uintptr_t)s.align == 0);
+        assert(hf_plain_is_aligned(address, s.align));
     assert(!s.bias == !x->bias && !s.residual == !x->residual);
     HF_LAUNCH(convolution_kernel, 1, 1, 0, p->library->stream, s, *x, hf_conv_plan_workspace(p));
     return cudaGetLastError() == cudaSuccess ? HF_OK : hf_fail(err, HF_EDEVICE, "plain convolution: launch refused");

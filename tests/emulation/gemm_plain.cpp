@@ -4,14 +4,11 @@
  * What a library refuses now and then, this one refuses by rule: anything beside the bare product where n is odd. Code
  * above is then tested on both answers. The workspace is overwritten: nothing of the caller's may lie in it.
  */
-#include "tests/emulation/emulate.h"
+#include "tests/emulation/plain.h"
 
 extern "C" {
 #include "cuda/gemm.h"
 }
-
-#include "cuda/activation.cuh"
-#include "cuda/element.cuh"
 
 enum { WORKSPACE = 1000 };
 
@@ -19,23 +16,9 @@ struct hf_gemm_library {
     int n_plans; /* that are still there */
 };
 
-struct hf_gemm_plan {
-    hf_gemm_library *library;
-    hf_gemm_shape    shape;
-    int              n_candidates, chosen;
+struct hf_gemm_plan : hf_plain_plan<hf_gemm_library, hf_gemm_shape> {
+    using hf_plain_plan::hf_plain_plan;
 };
-
-static float load(const void *p, int32_t dtype, int64_t i)
-{
-    float v[1];
-    hf_load_as(v, p, (hf_dtype)dtype, i);
-    return v[0];
-}
-
-static void store(void *p, int32_t dtype, int64_t i, float v)
-{
-    HF_FOR_FLOAT(dtype, T, static_cast<T *>(p)[i] = hf_from_float<T>(v))
-}
 
 /* bytes of workspace, or 0 */
 static void product_kernel(const hf_gemm_shape s, const hf_gemm_arrays x, size_t workspace)
@@ -47,15 +30,14 @@ static void product_kernel(const hf_gemm_shape s, const hf_gemm_arrays x, size_t
         int64_t a_at = batch * s.m * s.k, b_at = s.one_b ? 0 : batch * s.k * s.n;
         double sum = 0;
         for (int64_t k = 0; k < s.k; k++)
-            sum += (double)load(x.a, s.in, a_at + (s.transpose_a ? k * s.m + row : row * s.k + k)) *
-                   (double)load(x.b, s.in, b_at + (s.transpose_b ? column * s.k + k : k * s.n + column));
-        float v[1] = { (float)((double)x.alpha * sum) };
+            sum += (double)hf_plain_load(x.a, s.in, a_at + (s.transpose_a ? k * s.m + row : row * s.k + k)) *
+                   (double)hf_plain_load(x.b, s.in, b_at + (s.transpose_b ? column * s.k + k : k * s.n + column));
+        float v = (float)((double)x.alpha * sum);
         if (s.c)
-            v[0] += load(x.c, s.out, i);
+            v += hf_plain_load(x.c, s.out, i);
         if (s.bias)
-            v[0] += load(x.bias, s.bias_type, column);
-        hf_activate(v, (hf_activation)s.activation);
-        store(x.out, s.out, i, v[0]);
+            v += hf_plain_load(x.bias, s.bias_type, column);
+        hf_plain_store(x.out, s.out, i, hf_plain_activate(v, s.activation));
     }
 }
 
@@ -67,14 +49,7 @@ extern "C" int hf_gemm_open(hf_gemm_library **out, hf_error *)
 
 extern "C" void hf_gemm_close(hf_gemm_library **library)
 {
-    assert(!*library || (*library)->n_plans == 0);
-    delete *library;
-    *library = nullptr;
-}
-
-static bool is_aligned(const void *p, int32_t bytes)
-{
-    return (uintptr_t)p % (uintptr_t)bytes == 0;
+    hf_plain_close(library);
 }
 
 extern "C" int hf_gemm_plan_new(hf_gemm_plan **out, hf_gemm_library *library, const hf_gemm_shape *s, size_t max_workspace,
@@ -87,15 +62,12 @@ extern "C" int hf_gemm_plan_new(hf_gemm_plan **out, hf_gemm_library *library, co
     assert(s->activation == HF_ACT_NONE || s->activation == HF_ACT_RELU || s->activation == HF_ACT_GELU_TANH);
     if (s->n % 2 && (s->bias || s->c || s->activation != HF_ACT_NONE))
         return hf_fail(err, HF_EUNSUPPORTED, "plain gemm: nothing is fused where n is odd");
-    *out = new hf_gemm_plan{ library, *s, n_candidates < 3 ? n_candidates : 3, 0 };
-    library->n_plans++;
+    *out = new hf_gemm_plan(library, *s, n_candidates);
     return HF_OK;
 }
 
 extern "C" void hf_gemm_plan_free(hf_gemm_plan **plan)
 {
-    if (*plan)
-        (*plan)->library->n_plans--;
     delete *plan;
     *plan = nullptr;
 }
@@ -107,8 +79,7 @@ extern "C" int hf_gemm_plan_candidates(const hf_gemm_plan *p)
 
 extern "C" void hf_gemm_plan_choose(hf_gemm_plan *p, int candidate)
 {
-    assert(candidate >= 0 && candidate < p->n_candidates);
-    p->chosen = candidate;
+    p->choose(candidate);
 }
 
 /* Products of odd depth want none. */
@@ -119,15 +90,15 @@ extern "C" size_t hf_gemm_plan_workspace(const hf_gemm_plan *p)
 
 extern "C" void hf_gemm_plan_describe(const hf_gemm_plan *p, char *text, size_t size)
 {
-    snprintf(text, size, "plain loops, way %d of %d", p->chosen + 1, p->n_candidates);
+    p->describe(text, size);
 }
 
 extern "C" int hf_gemm_plan_run(hf_gemm_plan *p, const hf_gemm_arrays *x, cudaStream_t stream, hf_error *err)
 {
     const hf_gemm_shape &s = p->shape;
-    assert(is_aligned(x->out, s.align_out) && is_aligned(x->a, s.align_a) && is_aligned(x->b, s.align_b));
-    assert(!s.c == !x->c && (!s.c || is_aligned(x->c, s.align_c)));
-    assert(!s.bias == !x->bias && (!s.bias || is_aligned(x->bias, s.align_bias)));
+    assert(hf_plain_is_aligned(x->out, s.align_out) && hf_plain_is_aligned(x->a, s.align_a) && hf_plain_is_aligned(x->b, s.align_b));
+    assert(!s.c == !x->c && (!s.c || hf_plain_is_aligned(x->c, s.align_c)));
+    assert(!s.bias == !x->bias && (!s.bias || hf_plain_is_aligned(x->bias, s.align_bias)));
     HF_LAUNCH(product_kernel, 1, 1, 0, stream, s, *x, hf_gemm_plan_workspace(p));
     return cudaGetLastError() == cudaSuccess ? HF_OK : hf_fail(err, HF_EDEVICE, "plain gemm: launch refused");
 }
