@@ -14,6 +14,7 @@
  * result's type. Of the fallback list, which is not in order of speed, only ready-made engines are taken: what else
  * could be done costs less than compiling an engine that nobody recommends.
  */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,9 +47,22 @@ struct hf_conv_plan {
     hf_conv_arrays           packed; /* a network gives the same ones every time */
 };
 
+/* cuDNN opens and closes libnvrtc, 100 MB with a C++ runtime of its own, anew for many a configuration it thinks about,
+ * and every time that runtime leaves 72 KB behind. Once in the process, the library stays. Where there is none, cuDNN
+ * does without it, and so nothing is to be said. */
+static void keep_compiler_loaded(void)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "libnvrtc.so.%d", CUDART_VERSION / 1000);
+    void *nvrtc = dlopen(name, RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
+    if (nvrtc)
+        dlclose(nvrtc);
+}
+
 int hf_conv_open(hf_conv_library **out, cudaStream_t stream, hf_error *err)
 {
     int rc;
+    keep_compiler_loaded();
     *out = calloc(1, sizeof(**out));
     if (!*out)
         return hf_fail(err, HF_ENOMEM, "cuda: out of memory");
@@ -79,6 +93,7 @@ void hf_conv_close(hf_conv_library **library)
 int hf_conv_open_described(hf_conv_library **out, const char *device, hf_error *err)
 {
     int rc;
+    keep_compiler_loaded();
     if (!(*out = calloc(1, sizeof(**out))))
         return hf_fail(err, HF_ENOMEM, "cuda: out of memory");
     cudnnBackendDescriptor_t *d = &(*out)->device;

@@ -9,6 +9,8 @@
 #include "propagate/context_ops.h"
 #include "propagate/match_context.h"
 
+#define HF_CONTEXT_PLACES 3.0f /* votes that say where: more blur the coordinates, and an edit spreads */
+
 /* The byte of a feature. */
 HF_BOTH uint8_t hf_match_byte(float value)
 {
@@ -52,8 +54,8 @@ HF_BOTH void hf_context_stay(const hf_cells *out, int cell)
     out->similarity[cell] = 0;
 }
 
-/* The k matches of one cell vote. The coordinate is taken from votes for the winning label, so that label and
- * coordinate agree along an object's edge. */
+/* The k matches of one cell vote. The coordinate is taken from the best of the votes for the winning label, so that
+ * label and coordinate agree along an object's edge. */
 HF_BOTH void hf_context_vote(const hf_cells *out, const hf_context_lists *l, const hf_context_reference *refs,
                              float temperature, int cell)
 {
@@ -74,10 +76,11 @@ HF_BOTH void hf_context_vote(const hf_cells *out, const hf_context_lists *l, con
             labels[i] += weight[j] * from[i];
     }
     int best = hf_best_label(labels, 1, L);
-    float x = 0, y = 0, sum = 0;
-    for (int j = 0; j < n; j++) {
+    float x = 0, y = 0, sum = 0, found = 0;
+    for (int j = 0; j < n && found < HF_CONTEXT_PLACES; j++) {
         size_t m = (size_t)index[j];
-        float share = weight[j] * (refs->labels[m * L + best] + 1e-3f);
+        float agrees = refs->labels[m * L + best], share = weight[j] * (agrees + 1e-3f);
+        found += agrees;
         x += share * refs->xy[2 * m];
         y += share * refs->xy[2 * m + 1];
         sum += share;

@@ -18,6 +18,9 @@
 #define MIN_CHUNK_ROWS 16
 /* So many rows are summed in f32 before they go to double. */
 #define F32_ROWS 64
+/* And so many numbers of a row: where the first is an outlier, all differences from it are large, and an f32 sum of a
+ * thousand of them has no digits left for the others. */
+#define F32_RUN 64
 
 static bool all_f32(const hf_tensor *out, const hf_tensor *x)
 {
@@ -175,17 +178,28 @@ HF_CLONES
 static void layer_norm_row(float *out, const float *x, const float *gamma, const float *beta,
                            float epsilon, int64_t C)
 {
-    float shift = x[0], sum = 0, squares = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t c = 0; c < C; c++)
-        sum += x[c] - shift;
-    float rest = sum / (float)C; /* of the mean, over shift */
-#pragma omp simd reduction(+ : squares)
-    for (int64_t c = 0; c < C; c++) {
-        float d = x[c] - shift - rest;
-        squares += d * d;
+    float shift = x[0];
+    double sum = 0, squares = 0;
+    for (int64_t first = 0; first < C; first += F32_RUN) {
+        int64_t end = first + F32_RUN < C ? first + F32_RUN : C;
+        float part = 0;
+#pragma omp simd reduction(+ : part)
+        for (int64_t c = first; c < end; c++)
+            part += x[c] - shift;
+        sum += (double)part;
     }
-    float factor = 1 / sqrtf(squares / (float)C + epsilon);
+    float rest = (float)(sum / (double)C); /* of the mean, over shift */
+    for (int64_t first = 0; first < C; first += F32_RUN) {
+        int64_t end = first + F32_RUN < C ? first + F32_RUN : C;
+        float part = 0;
+#pragma omp simd reduction(+ : part)
+        for (int64_t c = first; c < end; c++) {
+            float d = x[c] - shift - rest;
+            part += d * d;
+        }
+        squares += (double)part;
+    }
+    float factor = (float)(1 / sqrt(squares / (double)C + (double)epsilon));
 #pragma omp simd
     for (int64_t c = 0; c < C; c++) {
         float y = (x[c] - shift - rest) * factor;

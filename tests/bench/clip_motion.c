@@ -1,6 +1,6 @@
 /* clip_motion.c - how far carried pixels land from where they truly went.
  *
- * Runs both match modes over the synthetic scene, whose motion is known
+ * Carries masks and an edit, and the edit alone, over the synthetic scene, whose motion is known
  * exactly. For every pixel q of frame t where the true edit is visible:
  *   error   |xy(q) - x0(q)|, with xy the correspondence field and x0 the true
  *           place in frame 0, in pixels of the 320 x 180 picture
@@ -11,11 +11,13 @@
  * The same errors over all visible object pixels, and over all pixels, tell
  * how good the field is where no edit lies.
  *
- * usage: clip_motion        prints one table
+ * usage: clip_motion [MODEL [context|first]]    one table; both ways of matching, unless one is named
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "samples/scene.h"
 #include "src/hfprop.h"
@@ -68,10 +70,10 @@ static void add_frame(tally *t, const hf_result *r, const scene *s, const uint8_
         }
 }
 
-static int run(const scene *s, hf_match_mode mode, const char *name, hf_error *err)
+static int run(const scene *s, const char *model, hf_match_mode mode, bool alone, hf_error *err)
 {
     hf_session_params params = HF_SESSION_DEFAULTS;
-    params.width = W, params.height = H, params.match = mode;
+    params.width = W, params.height = H, params.match = mode, params.model.name = model;
     hf_session *session = NULL;
     uint8_t *rgb = malloc(W * H * 3), *ids = malloc(W * H), *edit = malloc(W * H * 4);
     tally t = { .edit.value = malloc(MAX_ERRORS * sizeof(float)),
@@ -86,7 +88,7 @@ static int run(const scene *s, hf_match_mode mode, const char *name, hf_error *e
     scene_ids(s, ids, 0);
     scene_edit(s, edit);
     if ((rc = hf_session_open(&session, &params, err)) < 0 ||
-        (rc = hf_session_add_key(session, &(hf_key){ .rgb = rgb, .ids = ids, .edit = edit }, err)) < 0 ||
+        (rc = hf_session_add_key(session, &(hf_key){ .rgb = rgb, .ids = alone ? NULL : ids, .edit = edit }, err)) < 0 ||
         (rc = hf_session_follow(session, 0, err)) < 0)
         goto end;
     for (int frame = 1; frame < SCENE_FRAMES; frame++) {
@@ -97,7 +99,7 @@ static int run(const scene *s, hf_match_mode mode, const char *name, hf_error *e
         scene_edit_truth(s, edit, frame);
         add_frame(&t, &r, s, edit, frame);
     }
-    printf("  --match %s\n", name);
+    printf("  --match %s, %s\n", mode == HF_MATCH_FIRST ? "first" : "context", alone ? "edit alone" : "masks and edit");
     print_errors("under the edit", &t.edit);
     print_errors("on objects", &t.object);
     print_errors("everywhere visible", &t.all);
@@ -110,16 +112,19 @@ end:
     return rc;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    const char *model = argc > 1 ? argv[1] : "tiny", *only = argc > 2 ? argv[2] : "";
     hf_error err = { 0 };
     scene *s = scene_new();
+    int rc = HF_OK;
     if (!s)
         return 1;
-    printf("synthetic clip, %d x %d, %d frames, model classic\n", W, H, SCENE_FRAMES);
-    int rc = run(s, HF_MATCH_CONTEXT, "context", &err);
-    if (rc >= 0)
-        rc = run(s, HF_MATCH_FIRST, "first", &err);
+    printf("synthetic clip, %d x %d, %d frames, model %s\n", W, H, SCENE_FRAMES, model);
+    for (int alone = 0; alone < 2 && rc >= 0 && strcmp(only, "first"); alone++)
+        rc = run(s, model, HF_MATCH_CONTEXT, alone, &err);
+    if (rc >= 0 && strcmp(only, "context"))
+        rc = run(s, model, HF_MATCH_FIRST, false, &err);
     if (rc < 0)
         fprintf(stderr, "clip_motion: %s\n", err.text);
     scene_free(&s);
