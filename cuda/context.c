@@ -93,6 +93,17 @@ static int cuda_pool(hf_backend *be, float *labels, int h, int w, const hf_cells
     return HF_CUDA(hf_cuda_context_pool_launch(labels, h, w, fine, stream_of(be)), err);
 }
 
+static int cuda_warp(hf_backend *be, float *out, const uint8_t *rgba, const float *xy, const float *cover, int width,
+                     int height, hf_error *err)
+{
+    return HF_CUDA(hf_cuda_warp_launch(out, rgba, xy, cover, width, height, stream_of(be)), err);
+}
+
+static int cuda_straighten(hf_backend *be, uint8_t *rgba, const float *multiplied, int64_t n, hf_error *err)
+{
+    return HF_CUDA(hf_cuda_warp_straighten_launch(rgba, multiplied, n, stream_of(be)), err);
+}
+
 static const hf_context_ops table = {
     .scale = cuda_scale,
     .rescale = cuda_rescale,
@@ -109,7 +120,10 @@ static const hf_context_ops table = {
     .refine_new = hf_cuda_refine_new,
     .refine_run = hf_cuda_refine_run,
     .refine_free = hf_cuda_refine_free,
+    .refine_bytes = hf_cuda_refine_bytes,
     .decide = hf_cuda_decide,
+    .warp = cuda_warp,
+    .straighten = cuda_straighten,
 };
 
 void hf_cuda_fill_context(hf_ops *ops)

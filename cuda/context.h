@@ -42,6 +42,11 @@ cudaError_t hf_cuda_context_describe_launch(uint8_t *patches, uint8_t *colours, 
 cudaError_t hf_cuda_context_fine_vote_launch(const hf_cells *out, const uint8_t *patches, const hf_fine_matches *matches,
                                      const hf_fine_reference *references, cudaStream_t stream);
 
+/* warp.cu; cover f32 [H,W] */
+cudaError_t hf_cuda_warp_launch(float *out, const uint8_t *rgba, const float *xy, const float *cover, int width, int height,
+                                cudaStream_t stream);
+cudaError_t hf_cuda_warp_straighten_launch(uint8_t *rgba, const float *multiplied, int64_t n, cudaStream_t stream);
+
 /* anchor.cu */
 cudaError_t hf_cuda_context_light_launch(const hf_light *light, const uint8_t *rgb, cudaStream_t stream);
 cudaError_t hf_cuda_context_anchor_launch(const hf_anchor_view *anchor, const hf_cells *cells, const hf_cells *fine,
@@ -57,6 +62,7 @@ int  hf_cuda_refine_new(hf_backend *be, hf_refine **out, int width, int height, 
 int  hf_cuda_refine_run(hf_backend *be, hf_refine *refine, float *soft, float *xy, float *cover, const hf_cells *cells,
                         const uint8_t *rgb, const hf_drawn *drawn, hf_error *err);
 void hf_cuda_refine_free(hf_backend *be, hf_refine **refine);
+int64_t hf_cuda_refine_bytes(hf_backend *be, int width, int height, int n_cells);
 int  hf_cuda_decide(hf_backend *be, const hf_decision *out, const float *soft, int64_t n, int n_labels, int n_ids,
                     const uint8_t *id_of, hf_error *err);
 

@@ -37,7 +37,16 @@ typedef struct hf_cuda {
     size_t          n_bytes, peak_bytes; /* of hf_ops.alloc and scratch, now and ever */
 } hf_cuda;
 
-static inline hf_cuda *hf_cuda_of(hf_backend *be) { return (hf_cuda *)be->ctx; }
+/* The state of a handle, for the operations of the table, which all begin with it: the current device is one of each thread,
+ * and a handle may come from a thread that has not opened it. */
+static inline hf_cuda *hf_cuda_of(hf_backend *be)
+{
+    hf_cuda *cuda = (hf_cuda *)be->ctx;
+    int current = -1;
+    if (cuda && (cudaGetDevice(&current) != cudaSuccess || current != cuda->device))
+        cudaSetDevice(cuda->device); /* a refusal is met again by what comes next */
+    return cuda;
+}
 
 /* HF_OK, or the status that fits a refusal, with the call, file and line in err. Out of memory is HF_ENOMEM. */
 int hf_cuda_check(cudaError_t status, const char *call, const char *file, int line, hf_error *err);
@@ -47,11 +56,13 @@ int hf_cuda_check(cudaError_t status, const char *call, const char *file, int li
 int hf_cuda_not_recording(const hf_cuda *cuda, const char *entry, hf_error *err);
 
 /* Parts of the table, each in a file of its own. */
-void hf_cuda_fill_memory(hf_ops *ops);    /* memory.c: alloc, free, write, read, copy, sync, memory */
+void hf_cuda_fill_memory(hf_ops *ops);    /* memory.c: alloc, free, write, read, copy, sync, memory, alloc_host, free_host */
+void hf_cuda_fill_marks(hf_ops *ops);     /* mark.c: mark_new, mark_free, mark, wait */
 void hf_cuda_fill_graph(hf_ops *ops);     /* graph.c: record_begin, record_end, replay, recording_free */
 void hf_cuda_fill_pointwise(hf_ops *ops); /* pointwise.c: activate, add, mul, copy_channels, permute, cast, gather_rows */
 void hf_cuda_fill_norm(hf_ops *ops);      /* norm.c: group_norm, layer_norm, softmax, l2_normalize */
 void hf_cuda_fill_resize(hf_ops *ops);    /* resize.c: resize, rgb_to_image, pool */
+void hf_cuda_fill_classic(hf_ops *ops);   /* classic.c: classic_raw */
 void hf_cuda_fill_matrix(hf_ops *ops);    /* matrix.c: packed_new, packed_free, linear, conv2d, matmul */
 void hf_cuda_fill_attention(hf_ops *ops); /* attention.c */
 void hf_cuda_fill_match(hf_ops *ops);     /* match.c: match_dense, match_stay */

@@ -78,6 +78,23 @@ static int cuda_memory(hf_backend *be, hf_device_memory *memory, hf_error *err)
     return rc;
 }
 
+/* Page-locked: the GPU reads and writes it by itself, where other memory goes through a copy that the caller waits for. */
+static void *cuda_alloc_host(hf_backend *be, size_t bytes)
+{
+    void *data = NULL;
+    if (hf_cuda_of(be)->is_recording || cudaMallocHost(&data, bytes ? bytes : 1) != cudaSuccess) {
+        cudaGetLastError();
+        return NULL;
+    }
+    return memset(data, 0, bytes ? bytes : 1);
+}
+
+static void cuda_free_host(hf_backend *be, void *data)
+{
+    if (data && cudaStreamSynchronize(hf_cuda_of(be)->stream) == cudaSuccess)
+        cudaFreeHost(data);
+}
+
 void hf_cuda_fill_memory(hf_ops *ops)
 {
     ops->alloc = cuda_alloc;
@@ -87,4 +104,6 @@ void hf_cuda_fill_memory(hf_ops *ops)
     ops->copy = cuda_copy;
     ops->sync = cuda_sync;
     ops->memory = cuda_memory;
+    ops->alloc_host = cuda_alloc_host;
+    ops->free_host = cuda_free_host;
 }

@@ -5,6 +5,9 @@
 #include "cuda/scratch.h"
 #include "src/cuda_module.h"
 
+/* Where the batch of a U-Net stops to pay for its memory, in the published figures for this kind of card. */
+enum { N_BATCH = 8 };
+
 int hf_cuda_check(cudaError_t status, const char *call, const char *file, int line, hf_error *err)
 {
     if (status == cudaSuccess)
@@ -93,11 +96,14 @@ HF_CUDA_MODULE_EXPORT int hf_cuda_module_fill(hf_backend *be, int device, const 
         return hf_fail(err, HF_ENOMEM, "backend cuda: out of memory");
     be->close = cuda_close; /* hf_backend_open closes after a failure */
     be->host_memory = false;
+    be->n_batch = N_BATCH;
     hf_cuda_fill_memory(&be->ops);
+    hf_cuda_fill_marks(&be->ops);
     hf_cuda_fill_graph(&be->ops);
     hf_cuda_fill_pointwise(&be->ops);
     hf_cuda_fill_norm(&be->ops);
     hf_cuda_fill_resize(&be->ops);
+    hf_cuda_fill_classic(&be->ops);
     hf_cuda_fill_matrix(&be->ops);
     hf_cuda_fill_attention(&be->ops);
     hf_cuda_fill_match(&be->ops);

@@ -113,6 +113,14 @@ void hf_cuda_refine_free(hf_backend *be, hf_refine **refine)
     *refine = NULL;
 }
 
+int64_t hf_cuda_refine_bytes(hf_backend *be, int width, int height, int n_cells)
+{
+    hf_refine r = { .W = width, .H = height };
+    (void)be, (void)n_cells; /* there is room for the largest number of them */
+    set_sizes(&r);
+    return (int64_t)lay_out(&r, NULL);
+}
+
 /* Soft labels of all objects, bent to edges or only upsampled. */
 static int fill_labels(const hf_refine *r, float *soft, const hf_cells *cells, const uint8_t *rgb, cudaStream_t stream,
                        hf_error *err)

@@ -10,7 +10,7 @@
 #include <libavutil/error.h>
 #include <libavutil/log.h>
 
-static _Thread_local char last_line[256];
+static _Thread_local char first_line[256], last_line[256];
 
 static void keep_line(void *object, int level, const char *format, va_list args)
 {
@@ -20,6 +20,8 @@ static void keep_line(void *object, int level, const char *format, va_list args)
     char line[256];
     vsnprintf(line, sizeof(line), format, args);
     line[strcspn(line, "\r\n")] = 0;
+    if (line[0] && !first_line[0])
+        memcpy(first_line, line, sizeof(line));
     if (line[0])
         memcpy(last_line, line, sizeof(line));
 }
@@ -37,7 +39,12 @@ void hf_av_quiet(void)
 
 void hf_av_forget(void)
 {
-    last_line[0] = 0;
+    first_line[0] = last_line[0] = 0;
+}
+
+const char *hf_av_said(void)
+{
+    return first_line;
 }
 
 int hf_av_fail(hf_error *err, hf_status status, int av_code, const char *what)

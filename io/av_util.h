@@ -11,6 +11,9 @@ void hf_av_quiet(void);
 /* Forget the line kept for this thread, so that hf_av_fail does not quote an older failure. */
 void hf_av_forget(void);
 
+/* The first error line of this thread since hf_av_forget, which tells more of the cause than the last; "" if there is none. */
+const char *hf_av_said(void);
+
 /* "what: text of the FFmpeg code (its last error line)"; an out-of-memory code turns into HF_ENOMEM. */
 int hf_av_fail(hf_error *err, hf_status status, int av_code, const char *what);
 

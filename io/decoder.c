@@ -89,48 +89,89 @@ static const AVCodec *find_codec(const AVStream *stream)
     return codec ? codec : avcodec_find_decoder(id);
 }
 
-static int open_codec(hf_decoder *d, const char *path, int n_threads, hf_error *err)
+/* More would only wait for the device, and FFmpeg sets as many of its surfaces aside. */
+#define MAX_THREADS_WITH_DEVICE 4
+
+static int set_up_codec(hf_decoder *d, const AVCodec *codec, hf_error *err)
 {
-    const AVCodec *codec = find_codec(d->stream);
     int rc;
 
-    if (!codec)
-        return hf_fail(err, HF_EUNSUPPORTED, "%s: this FFmpeg has no decoder for %s", path,
-                       avcodec_get_name(d->stream->codecpar->codec_id));
-    if (!(d->codec = avcodec_alloc_context3(codec)) || !(d->packet = av_packet_alloc()))
-        return hf_fail(err, HF_ENOMEM, "%s: out of memory", path);
+    if (!(d->codec = avcodec_alloc_context3(codec)))
+        return hf_fail(err, HF_ENOMEM, "%s: out of memory", d->path);
     if ((rc = avcodec_parameters_to_context(d->codec, d->stream->codecpar)) < 0)
-        return hf_av_fail(err, HF_EFORMAT, rc, path);
+        return hf_av_fail(err, HF_EFORMAT, rc, d->path);
     if ((int64_t)d->codec->width * d->codec->height > HF_FRAME_MAX_PIXELS)
-        return hf_fail(err, HF_EFORMAT, "%s: its header claims %dx%d, want at most %d pixels", path,
+        return hf_fail(err, HF_EFORMAT, "%s: its header claims %dx%d, want at most %d pixels", d->path,
                        d->codec->width, d->codec->height, HF_FRAME_MAX_PIXELS);
     d->codec->max_pixels = HF_FRAME_MAX_PIXELS;
     d->codec->pkt_timebase = d->stream->time_base;
-    d->codec->thread_count = d->is_image ? 1 : n_threads;
+    d->codec->thread_count = d->is_image ? 1 : d->n_threads;
+    if (d->hw) {
+        hf_hw_attach(d->hw, d->codec);
+        d->codec->thread_count = FFMIN(d->n_threads, MAX_THREADS_WITH_DEVICE);
+    }
     if ((rc = avcodec_open2(d->codec, codec, NULL)) < 0)
-        return hf_av_fail(err, HF_EFORMAT, rc, path);
+        return hf_av_fail(err, HF_EFORMAT, rc, d->path);
     return HF_OK;
 }
 
-int hf_decoder_open(hf_decoder **out, const char *path, int n_threads, hf_warnings *warnings, hf_error *err)
+static int open_codec(hf_decoder *d, hf_error *err)
+{
+    const AVCodec *codec = find_codec(d->stream), *helped = NULL;
+    int rc;
+
+    if (!codec)
+        return hf_fail(err, HF_EUNSUPPORTED, "%s: this FFmpeg has no decoder for %s", d->path,
+                       avcodec_get_name(d->stream->codecpar->codec_id));
+    if (d->is_image)
+        d->hw = NULL;
+    if (d->hw && (rc = hf_hw_choose(&helped, d->hw, codec, d->path, err)) < 0)
+        return rc;
+    if (!helped)
+        d->hw = NULL;
+    return set_up_codec(d, helped ? helped : codec, err);
+}
+
+static int open_file(hf_decoder *d, hf_error *err)
+{
+    int rc;
+
+    if ((rc = hf_demuxer_open(&d->format, d->path, err)) < 0)
+        return rc;
+    d->is_image = is_image_format(d->format->iformat) && strcmp(d->path, "-");
+    /* An image has one stream that its decoder will describe; looking into it would decode it twice. */
+    if (!d->is_image && (rc = avformat_find_stream_info(d->format, NULL)) < 0)
+        return hf_av_fail(err, HF_EFORMAT, rc, d->path);
+    return choose_stream(d, d->path, err);
+}
+
+static int is_pipe(const hf_decoder *d)
+{
+    const AVIOContext *io = d->format->pb;
+    return !strcmp(d->path, "-") || (io && !(io->seekable & AVIO_SEEKABLE_NORMAL));
+}
+
+int hf_decoder_open(hf_decoder **out, const char *path, const hf_decoder_params *params, hf_warnings *warnings,
+                    hf_error *err)
 {
     hf_decoder *d = calloc(1, sizeof(*d));
     int rc;
 
     *out = NULL;
-    if (!d)
-        return hf_fail(err, HF_ENOMEM, "%s: out of memory", path);
-    d->warnings = warnings;
-    if ((rc = hf_demuxer_open(&d->format, path, err)) < 0)
-        goto end;
-    d->is_image = is_image_format(d->format->iformat) && strcmp(path, "-");
-    /* An image has one stream that its decoder will describe; looking into it would decode it twice. */
-    if (!d->is_image && (rc = avformat_find_stream_info(d->format, NULL)) < 0) {
-        rc = hf_av_fail(err, HF_EFORMAT, rc, path);
+    if (!d || !(d->packet = av_packet_alloc())) {
+        rc = hf_fail(err, HF_ENOMEM, "%s: out of memory", path);
         goto end;
     }
-    if ((rc = choose_stream(d, path, err)) < 0 || (rc = open_codec(d, path, n_threads, err)) < 0)
+    d->path = path;
+    d->n_threads = params->n_threads;
+    d->hw = params->hw;
+    d->warnings = warnings;
+    if ((rc = open_file(d, err)) < 0 || (rc = open_codec(d, err)) < 0)
         goto end;
+    if (d->hw && is_pipe(d) && !(d->log = hf_packet_log_new())) {
+        rc = hf_fail(err, HF_ENOMEM, "%s: out of memory", path);
+        goto end;
+    }
     *out = d;
     d = NULL;
 end:
@@ -145,6 +186,7 @@ void hf_decoder_close(hf_decoder **decoder)
     avcodec_free_context(&(*decoder)->codec);
     avformat_close_input(&(*decoder)->format);
     av_packet_free(&(*decoder)->packet);
+    hf_packet_log_free(&(*decoder)->log);
     free(*decoder);
     *decoder = NULL;
 }
@@ -175,14 +217,24 @@ static void note_end(hf_decoder *d, const AVPacket *packet)
     d->end_us = end > d->end_us ? end : d->end_us;
 }
 
-/* Feed the decoder one packet, or the end of the file. */
-static void feed(hf_decoder *d)
+/* The next packet of the file, or one that was kept when another decoder had it. */
+static int next_packet(hf_decoder *d)
 {
-    AVPacket *packet = d->packet;
     int rc;
 
-    while ((rc = av_read_frame(d->format, packet)) == AVERROR(EAGAIN))
+    if (d->log && !d->hw && hf_packet_log_take(d->packet, d->log))
+        return 0;
+    while ((rc = av_read_frame(d->format, d->packet)) == AVERROR(EAGAIN))
         ;
+    return rc;
+}
+
+/* Feed the decoder one packet, or the end of the file. Returns 0, or the decoder's complaint. */
+static int feed(hf_decoder *d)
+{
+    AVPacket *packet = d->packet;
+    int rc = next_packet(d);
+
     if (rc < 0) {
         if (rc != AVERROR_EOF || (d->format->pb && d->format->pb->error < 0 && d->format->pb->error != AVERROR_EOF))
             hf_warn(d->warnings, "the file breaks off (%s)", av_err2str(rc));
@@ -190,8 +242,9 @@ static void feed(hf_decoder *d)
             check_end(d);
         avcodec_send_packet(d->codec, NULL);
         d->is_draining = 1;
-        return;
+        return 0;
     }
+    rc = 0;
     note_end(d, packet);
     if (packet->stream_index != d->stream->index) {
         if (d->others && !hf_packet_queue_put(d->others, packet))
@@ -199,28 +252,111 @@ static void feed(hf_decoder *d)
     } else {
         if (packet->flags & AV_PKT_FLAG_CORRUPT)
             hf_warn(d->warnings, "the file is cut or damaged");
-        if ((rc = avcodec_send_packet(d->codec, packet)) < 0 && rc != AVERROR(EAGAIN))
-            note_bad(d);
+        if (d->log && d->hw)
+            hf_packet_log_put(d->log, packet);
+        rc = avcodec_send_packet(d->codec, packet);
     }
     av_packet_unref(packet);
+    return rc == AVERROR(EAGAIN) ? 0 : rc;
 }
 
-int hf_decoder_read(AVFrame *frame, hf_decoder *d)
+/* Broken data is the file's fault, but only software makes the best of it, as it always was: on a device, any error ends
+ * its work where software can take over. */
+static int is_devices_end(const hf_decoder *d, int code)
+{
+    if (!d->hw || code >= 0)
+        return 0;
+    if (hf_hw_is_refused(d->hw) || code != AVERROR_INVALIDDATA)
+        return 1;
+    return !hf_hw_is_must(d->hw) && (!d->log || hf_packet_log_is_whole(d->log));
+}
+
+/* HF_OK, HF_EOF, or a negative FFmpeg code that ends the device's work. */
+static int read_one(AVFrame *frame, hf_decoder *d)
 {
     int n_bad_drained = 0;
 
     for (;;) {
         int rc = avcodec_receive_frame(d->codec, frame);
-        if (rc >= 0)
-            return HF_OK;
+        if (rc >= 0) {
+            if (!d->hw)
+                return HF_OK;
+            if (frame->decode_error_flags && is_devices_end(d, AVERROR_INVALIDDATA)) {
+                av_frame_unref(frame);
+                return AVERROR_INVALIDDATA;
+            }
+            rc = hf_hw_fetch(frame, d->hw);
+            return rc < 0 ? rc : HF_OK;
+        }
         if (rc == AVERROR_EOF)
             return HF_EOF;
-        if (rc != AVERROR(EAGAIN))
+        if (rc != AVERROR(EAGAIN)) {
+            if (is_devices_end(d, rc))
+                return rc;
             note_bad(d);
-        if (!d->is_draining)
-            feed(d);
-        else if (++n_bad_drained > MAX_BAD_WHILE_DRAINING)
-            return HF_EOF;
+        }
+        if (d->is_draining) {
+            if (++n_bad_drained > MAX_BAD_WHILE_DRAINING)
+                return HF_EOF;
+        } else if ((rc = feed(d)) < 0) {
+            if (is_devices_end(d, rc))
+                return rc;
+            note_bad(d);
+        }
+    }
+}
+
+/* To where this decoder started: the start of the file, or the last seek. */
+static int go_back(hf_decoder *d, hf_error *err)
+{
+    int rc;
+
+    d->is_draining = 0;
+    if (d->log) /* next_packet takes from it now */
+        return hf_packet_log_is_whole(d->log) ? HF_OK
+                   : hf_fail(err, HF_EDEVICE, "%s: decoding failed at frame %lld (%s), and a pipe cannot be read again; "
+                             "--hwdec off decodes in software", d->path, (long long)d->n_read, hf_hw_why(d->hw));
+    if (!d->has_sought) {
+        avformat_close_input(&d->format);
+        return open_file(d, err);
+    }
+    rc = av_seek_frame(d->format, d->stream->index, d->sought_to, AVSEEK_FLAG_BACKWARD);
+    return rc < 0 ? hf_av_fail(err, HF_EIO, rc, d->path) : HF_OK;
+}
+
+static int go_on_in_software(hf_decoder *d, int av_code, hf_error *err)
+{
+    hf_hw *hw = d->hw;
+    int rc;
+
+    hf_hw_give_up(hw, av_code);
+    if (hf_hw_is_must(hw))
+        return hf_fail(err, HF_EDEVICE, "%s: --hwdec on: %s does not decode frame %lld: %s; --hwdec off does it in software",
+                       d->path, hf_hw_name(hw), (long long)d->n_read, hf_hw_why(hw));
+    if (d->n_read > 0)
+        hf_warn(d->warnings, "%s stopped decoding (%s), software goes on", hf_hw_name(hw), hf_hw_why(hw));
+    if ((rc = go_back(d, err)) < 0)
+        return rc;
+    avcodec_free_context(&d->codec);
+    d->hw = NULL;
+    d->n_skip = d->n_read;
+    return open_codec(d, err);
+}
+
+int hf_decoder_read(AVFrame *frame, hf_decoder *d, hf_error *err)
+{
+    for (;;) {
+        int rc = read_one(frame, d);
+        if (rc < 0) {
+            if ((rc = go_on_in_software(d, rc, err)) < 0)
+                return rc;
+        } else if (rc == HF_EOF || d->n_skip == 0) {
+            d->n_read += rc == HF_OK;
+            return rc;
+        } else {
+            d->n_skip--;
+            av_frame_unref(frame);
+        }
     }
 }
 
@@ -229,5 +365,8 @@ int hf_decoder_seek(hf_decoder *d, int64_t timestamp)
     int rc = av_seek_frame(d->format, d->stream->index, timestamp, AVSEEK_FLAG_BACKWARD);
     avcodec_flush_buffers(d->codec);
     d->is_draining = 0;
+    d->n_read = d->n_skip = 0;
+    d->has_sought = 1;
+    d->sought_to = timestamp;
     return rc;
 }

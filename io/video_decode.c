@@ -31,6 +31,12 @@ int hf_video_n_threads(const hf_video_in *in)
     return n < 1 ? 1 : in->params.n_threads > 0 ? (int)n : n < MAX_THREADS ? (int)n : MAX_THREADS;
 }
 
+int hf_video_open_decoder(hf_video_in *in, hf_error *err)
+{
+    return hf_decoder_open(&in->decoder, in->path, &(hf_decoder_params){ hf_video_n_threads(in), in->hw }, &in->warnings,
+                           err);
+}
+
 /* Missing or falling time stamps are set to follow the frame before. */
 static void repair_pts(hf_video_in *in, AVFrame *frame)
 {
@@ -59,9 +65,9 @@ static int decode_image(AVFrame *frame, hf_video_in *in, hf_error *err)
         return HF_EOF;
     path = in->images->paths[in->next];
     hf_decoder_close(&in->decoder);
-    if ((rc = hf_decoder_open(&in->decoder, path, 1, &in->warnings, err)) < 0)
+    if ((rc = hf_decoder_open(&in->decoder, path, &(hf_decoder_params){ .n_threads = 1 }, &in->warnings, err)) < 0)
         return rc;
-    if (hf_decoder_read(frame, in->decoder) != HF_OK)
+    if (hf_decoder_read(frame, in->decoder, err) != HF_OK)
         return hf_fail(err, HF_EFORMAT, "%s: cannot be decoded as %s, want an image", path,
                        avcodec_get_name(in->decoder->stream->codecpar->codec_id));
     frame->best_effort_timestamp = in->next;
@@ -72,7 +78,7 @@ static int decode_image(AVFrame *frame, hf_video_in *in, hf_error *err)
 
 int hf_video_decode(AVFrame *frame, hf_video_in *in, hf_error *err)
 {
-    int rc = in->images ? decode_image(frame, in, err) : hf_decoder_read(frame, in->decoder);
+    int rc = in->images ? decode_image(frame, in, err) : hf_decoder_read(frame, in->decoder, err);
 
     if (rc != HF_OK)
         return rc;

@@ -5,6 +5,7 @@
  */
 #include "io/video_in.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,7 +82,10 @@ static int open_file(hf_video_in *in, hf_error *err)
     AVIOContext *io;
     int rc;
 
-    if ((rc = hf_decoder_open(&in->decoder, in->path, hf_video_n_threads(in), &in->warnings, err)) < 0)
+    if (in->params.hwdec != HF_HWDEC_OFF && (rc = hf_hw_new(&in->hw, in->params.hwdec, in->params.hw_type,
+                                                            in->params.hw_device, in->params.hw_calls, err)) < 0)
+        return rc;
+    if ((rc = hf_video_open_decoder(in, err)) < 0)
         return rc;
     if (in->decoder->is_image)
         return hf_image_list_open(&in->images, in->path, err);
@@ -191,6 +195,7 @@ void hf_video_in_close(hf_video_in **input)
         return;
     hf_orient_close(&in->orient);
     hf_decoder_close(&in->decoder);
+    hf_hw_free(&in->hw);
     hf_packet_queue_free(&in->queue);
     hf_image_list_free(&in->images);
     hf_frame_index_free(&in->index);
@@ -216,6 +221,16 @@ hf_video_source hf_video_in_get_source(const hf_video_in *in)
         .time_base = in->time_base, .frame_rate = av_make_q(in->info.fps_num, in->info.fps_den),
         .is_interlaced = in->info.is_interlaced && !in->is_deinterlacing,
     };
+}
+
+const char *hf_video_in_decoder(hf_video_in *in)
+{
+    if (!in->hw || in->images)
+        return "software";
+    if (hf_hw_is_used(in->hw))
+        return hf_hw_name(in->hw);
+    snprintf(in->decoder_text, sizeof(in->decoder_text), "software (%s: %s)", hf_hw_name(in->hw), hf_hw_why(in->hw));
+    return in->decoder_text;
 }
 
 static int check_size(const AVFrame *picture, hf_video_in *in, hf_error *err)

@@ -26,11 +26,21 @@ typedef enum hf_deinterlace {
     HF_DEINTERLACE_OFF   /* frames stay as decoded */
 } hf_deinterlace;
 
+typedef enum hf_hwdec {
+    HF_HWDEC_OFF,  /* decode in software */
+    HF_HWDEC_AUTO, /* on a device where that works and gives the same bits, else in software: the same frames in any case */
+    HF_HWDEC_ON    /* on a device, or fail */
+} hf_hwdec;
+
 /* 0 means the default. */
 typedef struct hf_video_in_params {
     int            fps_num, fps_den; /* of images: 24/1; not used for videos, which have time stamps */
     hf_deinterlace deinterlace;
     int            n_threads;        /* of the decoder: at most 4, at most one a processor */
+    hf_hwdec       hwdec;            /* of videos; an image is always decoded in software */
+    const char    *hw_type;          /* FFmpeg's name of a kind of device; NULL: "cuda" */
+    const char    *hw_device;        /* its number, as text; NULL: the first */
+    const struct hf_hw_calls *hw_calls; /* io/hw_decode.h; NULL: FFmpeg's own. Borrowed, like the two before for open alone */
 } hf_video_in_params;
 
 #define HF_VIDEO_IN_DEFAULTS { .deinterlace = HF_DEINTERLACE_AUTO }
@@ -61,6 +71,7 @@ typedef struct hf_video_info {
  * HF_EFORMAT       not a video, empty, no video stream (audio only), no frame that can be
  *                  decoded, a folder or pattern without images, more than HF_FRAME_MAX_PIXELS
  * HF_EUNSUPPORTED  this FFmpeg has no decoder for it
+ * HF_EDEVICE       with HF_HWDEC_ON, no device decodes it
  * HF_EARG, HF_ENOMEM
  */
 int  hf_video_in_open(hf_video_in **out, const char *path, const hf_video_in_params *params, hf_error *err);
@@ -70,12 +81,19 @@ void hf_video_in_close(hf_video_in **in);
 const hf_video_info *hf_video_in_get_info(const hf_video_in *in);
 
 /*
+ * What decodes it now: "software", the type of the device ("cuda"), or "software (cuda: why not)". Borrowed, until the
+ * next call on the object.
+ */
+const char *hf_video_in_decoder(hf_video_in *in);
+
+/*
  * Fill `frame` (from hf_frame_new with the width and height of the info): rgb, index, pts,
  * duration, name and picture, which replaces the one it held. pts always grows: a missing
  * or falling time stamp is repaired.
  *
  * HF_OK; HF_EOF after the last frame; HF_EFORMAT for an image of another size or one that
- * cannot be decoded (the next read goes on behind it); HF_EARG, HF_EIO, HF_ENOMEM.
+ * cannot be decoded (the next read goes on behind it); HF_EARG, HF_EIO, HF_ENOMEM; HF_EDEVICE where a device
+ * stopped decoding and software may not (HF_HWDEC_ON) or cannot (a pipe, late) go on from the same frame.
  * A video that breaks off or has bad spots gives what can be decoded, then HF_EOF and a warning.
  */
 int hf_video_in_read(hf_frame *frame, hf_video_in *in, hf_error *err);

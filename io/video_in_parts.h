@@ -13,6 +13,7 @@ struct hf_video_in {
     hf_video_info      info;
     hf_warnings        warnings;
 
+    hf_hw             *hw;      /* device that decodes a video, used by all decoders of it; NULL: software */
     hf_decoder        *decoder; /* of the video, or of the current image */
     hf_packet_queue   *queue;   /* of a pipe */
     hf_image_list     *images;
@@ -32,9 +33,13 @@ struct hf_video_in {
     int64_t            last_pts; /* of the last frame decoded */
     int64_t            last_duration;
     hf_convert         convert;
+    char               decoder_text[480];
 };
 
 /* video_decode.c */
+
+/* Open the decoder of the video, from its start. Errors of hf_decoder_open. */
+int hf_video_open_decoder(hf_video_in *in, hf_error *err);
 
 /* Threads for the decoder. */
 int hf_video_n_threads(const hf_video_in *in);

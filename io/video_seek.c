@@ -63,7 +63,7 @@ static int seek_by_counting(hf_video_in *in, int64_t index, hf_error *err)
 
     reset(in);
     hf_decoder_close(&in->decoder);
-    if ((rc = hf_decoder_open(&in->decoder, in->path, hf_video_n_threads(in), &in->warnings, err)) < 0)
+    if ((rc = hf_video_open_decoder(in, err)) < 0)
         return rc;
     for (int64_t i = 0; i <= index; i++) {
         av_frame_unref(in->pending);
@@ -108,11 +108,11 @@ static int count_by_decoding(int64_t *n, const hf_video_in *in, hf_error *err)
     hf_warnings ignored = { "" };
     hf_decoder *d;
     AVFrame *frame = av_frame_alloc();
-    int rc = frame ? hf_decoder_open(&d, in->path, hf_video_n_threads(in), &ignored, err)
+    int rc = frame ? hf_decoder_open(&d, in->path, &(hf_decoder_params){ .n_threads = hf_video_n_threads(in) }, &ignored, err)
                    : hf_fail(err, HF_ENOMEM, "%s: out of memory", in->path);
 
     if (rc >= 0) {
-        for (*n = 0; hf_decoder_read(frame, d) == HF_OK; av_frame_unref(frame))
+        for (*n = 0; hf_decoder_read(frame, d, NULL) == HF_OK; av_frame_unref(frame))
             ++*n;
         hf_decoder_close(&d);
     }

@@ -1,7 +1,7 @@
 /* context.c - following a drawn frame, see context.h.
  *
  * One step:
- *   extract   features of the new frame
+ *   extract   features of the new frame, unless they are there already
  *   predict   each cell's best match in the last frame says which place of the drawn
  *             frame it should look like: the drawn frame's window is moved there
  *   match     windowed k best cells over the drawn frame and all recent ones
@@ -24,16 +24,23 @@ static hf_tensor packed_of(const hf_context *c, int r)
     return hf_tensor_view(c->refs[r].packed, HF_U8, 4, c->h, c->P / 4, c->w, 4);
 }
 
+/* Features in the matcher's form. */
+static int take_features(hf_context *c, const float *data, hf_error *err)
+{
+    hf_tensor features = hf_tensor_view((void *)data, HF_F32, 3, c->h, c->w, c->D), target = target_of(c);
+    return c->be->ops.context->bytes(c->be, &target, &features, err);
+}
+
 static int extract(hf_context *c, const uint8_t *rgb, bool is_drawn, hf_error *err)
 {
-    hf_tensor features = hf_tensor_view(c->features, HF_F32, 3, c->h, c->w, c->D), target = target_of(c);
+    hf_tensor features = hf_tensor_view(c->features, HF_F32, 3, c->h, c->w, c->D);
     hf_tensor picture = hf_tensor_view((void *)rgb, HF_U8, 3, c->H, c->W, 3);
     int rc = HF_OK;
     if (is_drawn && c->model->adapt)
         rc = c->model->adapt(c->model, &picture, err);
     if (rc == HF_OK)
         rc = c->model->extract(c->model, &features, &picture, err);
-    return rc == HF_OK ? c->be->ops.context->bytes(c->be, &target, &features, err) : rc;
+    return rc == HF_OK ? take_features(c, c->features, err) : rc;
 }
 
 /* One reference merged into the lists. */
@@ -168,7 +175,7 @@ int hf_context_seed(hf_context *c, const uint8_t *rgb, const uint8_t *ids, int n
     return hf_anchor_seed(c->anchor, c->rgb, ids, err);
 }
 
-int hf_context_step_on(hf_context *c, const hf_cells *cells, const uint8_t *rgb, hf_error *err)
+int hf_context_step_on(hf_context *c, const hf_cells *cells, const uint8_t *rgb, const float *features, hf_error *err)
 {
     int rc;
     if (c->L == 0)
@@ -176,8 +183,8 @@ int hf_context_step_on(hf_context *c, const hf_cells *cells, const uint8_t *rgb,
     if (cells->h != c->fh || cells->w != c->fw || cells->stride_px != c->fine_px || cells->n_labels != c->L)
         return hf_fail(err, HF_EARG, "context: cells are %d x %d x %d labels, want %d x %d x %d",
                        cells->h, cells->w, cells->n_labels, c->fh, c->fw, c->L);
-    if ((rc = extract(c, rgb, false, err)) < 0 || (rc = match_all(c, err)) < 0 ||
-        (rc = vote(c, cells, rgb, err)) < 0)
+    rc = features ? take_features(c, features, err) : extract(c, rgb, false, err);
+    if (rc < 0 || (rc = match_all(c, err)) < 0 || (rc = vote(c, cells, rgb, err)) < 0)
         return rc;
     if (!c->p.no_anchor &&
         (rc = hf_anchor_run(c->anchor, c->coarse, cells, rgb, c->n_steps > 0 ? c->lists.guess : NULL, err)) < 0)
@@ -188,5 +195,5 @@ int hf_context_step_on(hf_context *c, const hf_cells *cells, const uint8_t *rgb,
 int hf_context_step(hf_context *c, hf_cells *cells, const uint8_t *rgb, hf_error *err)
 {
     int rc = send_picture(c, rgb, err);
-    return rc < 0 ? rc : hf_context_step_on(c, cells, c->rgb, err);
+    return rc < 0 ? rc : hf_context_step_on(c, cells, c->rgb, NULL, err);
 }

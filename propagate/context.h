@@ -55,8 +55,10 @@ int hf_context_seed(hf_context *context, const uint8_t *rgb, const uint8_t *ids,
  * sync has returned. */
 int hf_context_step(hf_context *context, hf_cells *cells, const uint8_t *rgb, hf_error *err);
 
-/* The same with rgb in the backend's memory. */
-int hf_context_step_on(hf_context *context, const hf_cells *cells, const uint8_t *rgb, hf_error *err);
+/* The same with rgb in the backend's memory. features f32 [h,w,D], too: those of rgb by the model as it is since seed; NULL:
+ * they are computed here. */
+int hf_context_step_on(hf_context *context, const hf_cells *cells, const uint8_t *rgb, const float *features,
+                       hf_error *err);
 
 /* Everything step needs to go on later, for --resume. The drawn frame is seeded again
  * before load. load returns HF_EFORMAT for a file of another size, label count, parameters

@@ -5,6 +5,7 @@
 
 #include "propagate/context_cell.h"
 #include "propagate/register.h"
+#include "propagate/warp.h"
 
 static int host_scale(hf_backend *be, uint8_t *out, const uint8_t *rgb, const hf_scaling *s, hf_error *err)
 {
@@ -135,6 +136,12 @@ static void host_refine_free(hf_backend *be, hf_refine **refine)
     hf_refine_close(refine);
 }
 
+static int64_t host_refine_bytes(hf_backend *be, int width, int height, int n_cells)
+{
+    (void)be;
+    return hf_refine_bytes(width, height, n_cells);
+}
+
 static void decide_part(const hf_decision *out, const float *soft, int64_t n, int L, int n_ids, const uint8_t *id_of,
                         int64_t from, int64_t to)
 {
@@ -158,6 +165,21 @@ static int host_decide(hf_backend *be, const hf_decision *out, const float *soft
     return HF_OK;
 }
 
+static int host_warp(hf_backend *be, float *out, const uint8_t *rgba, const float *xy, const float *cover, int width,
+                     int height, hf_error *err)
+{
+    (void)be, (void)err;
+    hf_warp_edit(out, rgba, xy, cover, width, height);
+    return HF_OK;
+}
+
+static int host_straighten(hf_backend *be, uint8_t *rgba, const float *multiplied, int64_t n, hf_error *err)
+{
+    (void)be, (void)err;
+    hf_warp_straighten(rgba, multiplied, n);
+    return HF_OK;
+}
+
 const hf_context_ops hf_host_context_ops = {
     .scale = host_scale,
     .rescale = host_rescale,
@@ -174,5 +196,8 @@ const hf_context_ops hf_host_context_ops = {
     .refine_new = host_refine_new,
     .refine_run = host_refine_run,
     .refine_free = host_refine_free,
+    .refine_bytes = host_refine_bytes,
     .decide = host_decide,
+    .warp = host_warp,
+    .straighten = host_straighten,
 };

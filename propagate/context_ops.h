@@ -94,10 +94,16 @@ typedef struct hf_context_ops {
     int (*refine_run)(hf_backend *be, hf_refine *refine, float *soft, float *xy, float *cover, const hf_cells *cells,
                       const uint8_t *rgb, const hf_drawn *drawn, hf_error *err);
     void (*refine_free)(hf_backend *be, hf_refine **refine);
+    int64_t (*refine_bytes)(hf_backend *be, int width, int height, int n_cells); /* that new takes */
 
     /* soft f32 [L,n] to masks. id_of u8 [n_labels], of the host; n_ids is 0, or n_labels - 1. */
     int (*decide)(hf_backend *be, const hf_decision *out, const float *soft, int64_t n, int n_labels, int n_ids,
                   const uint8_t *id_of, hf_error *err);
+
+    /* An edit to a frame's pixels, as hf_warp_edit and hf_warp_straighten of warp.h, to the last bit. cover is not NULL. */
+    int (*warp)(hf_backend *be, float *out, const uint8_t *rgba, const float *xy, const float *cover, int width, int height,
+                hf_error *err);
+    int (*straighten)(hf_backend *be, uint8_t *rgba, const float *multiplied, int64_t n, hf_error *err);
 } hf_context_ops;
 
 /* The table of the backends in host memory. */

@@ -33,7 +33,8 @@ struct hf_first {
     bool            adapted;
     key            *keys;
     uint8_t        *rgb;      /* [h',w',3] */
-    float          *features; /* [h,w,D] of the frame */
+    float          *features; /* [h,w,D] */
+    float          *frame;    /* features of the frame: these, or the caller's */
     hf_first_field  field;
     void           *match_scratch, *splat_scratch;
     int64_t         match_scratch_bytes, splat_scratch_bytes;
@@ -263,8 +264,11 @@ int hf_first_seed(hf_first *first, int key, const uint8_t *rgb, const uint8_t *i
 
 int hf_first_frame(hf_first *first, const uint8_t *rgb, hf_error *err)
 {
+    first->frame = first->features;
     return extract(first, first->features, rgb, false, err);
 }
+
+void hf_first_use_features(hf_first *first, float *features) { first->frame = features; }
 
 static int match_one_way(hf_first *f, int32_t *index_data, float *similarity_data, float *source, float *target,
                          hf_error *err)
@@ -357,8 +361,8 @@ int hf_first_match(hf_first *first, hf_first_result *result, int key_number, hf_
     int64_t n_pixels = (int64_t)f->p.width * f->p.height;
     int n = f->p.n_labels + (result->edit ? 4 : 0), rc;
 
-    if ((rc = match_one_way(f, field->forward, field->forward_similarity, k->features, f->features, err)) < 0 ||
-        (rc = match_one_way(f, field->backward, field->backward_similarity, f->features, k->features, err)) < 0)
+    if ((rc = match_one_way(f, field->forward, field->forward_similarity, k->features, f->frame, err)) < 0 ||
+        (rc = match_one_way(f, field->backward, field->backward_similarity, f->frame, k->features, err)) < 0)
         return rc;
     for (int c0 = 0; c0 < n; c0 += GROUP)
         if ((rc = make_group(f, to, &drawing, c0, n - c0 < GROUP ? n - c0 : GROUP, err)) < 0)

@@ -42,6 +42,10 @@ int hf_first_seed(hf_first *first, int key, const uint8_t *rgb, const uint8_t *i
 /* The frame that the next matches are for. rgb: u8 [h',w',3] at working size, host. */
 int hf_first_frame(hf_first *first, const uint8_t *rgb, hf_error *err);
 
+/* The same by its features f32 [h,w,D] in the backend's memory, computed since the first key was seeded; borrowed until the
+ * next frame. */
+void hf_first_use_features(hf_first *first, float *features);
+
 typedef struct hf_first_result {
     float *soft;  /* [L,H,W] out: labels, sum 1 */
     float *edit;  /* [H,W,4] out: alpha-multiplied 0..255, or NULL: not wanted; needs an edit in the key */

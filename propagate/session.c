@@ -8,7 +8,7 @@
 
 #include "hf_config.h"
 #include "propagate/context_ops.h"
-#include "propagate/fine.h"
+#include "src/model_aside.h"
 
 #define DEFAULT_SIZE 480
 #define DEFAULT_FIRST_TEMPERATURE 0.02f
@@ -38,6 +38,7 @@ static int check_params(const hf_session_params *p, hf_error *err)
         { "match mode", p->match, HF_MATCH_AUTO, HF_MATCH_GIVEN },
         { "flow way", p->flow_way, HF_FLOW_TO_KEY, HF_FLOW_FROM_KEY },
         { "refine", p->refine, -1, 1 },
+        { "batch", p->batch, -HF_MAX_BATCH, HF_MAX_BATCH },
     };
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         const range *r = &ranges[i];
@@ -104,6 +105,50 @@ static bool wants_post(const hf_session_params *p)
     return p->grow_px || p->feather_px > 0.0f || p->despeckle_px || p->fill_holes_px;
 }
 
+static int open_backend(hf_session *s, hf_error *err)
+{
+    int rc = hf_backend_open(&s->backend, s->params.device, s->params.n_threads, err);
+    if (rc < 0)
+        return rc;
+    s->params.n_threads = s->backend->n_threads;
+    if (strcmp(s->device_name, "auto") == 0)
+        snprintf(s->device_name, sizeof(s->device_name), "%s", s->backend->name);
+    return HF_OK;
+}
+
+/* Whether the model's work is worth a thread on the host, beside that of the frame before. */
+static bool wants_thread(const hf_session *s)
+{
+    return s->params.batch && s->backend->host_memory && s->backend->n_threads > 1 && s->own->is_light;
+}
+
+/* Opens the model anew, on a handle with half of the threads. */
+static int open_beside(hf_session *s, hf_error *err)
+{
+    hf_model_close(&s->own);
+    int rc = hf_backend_open(&s->side, s->device_name, (s->params.n_threads + 1) / 2, err);
+    return rc < 0 ? rc : hf_model_open(&s->own, s->side, &s->params.model, err);
+}
+
+/* Where somebody looks ahead, and the backend can, the model has a queue of its own. */
+static int open_model(hf_session *s, hf_error *err)
+{
+    int rc;
+    if (s->params.batch && s->backend->ops.mark_new &&
+        (rc = hf_backend_open(&s->side, s->device_name, s->params.n_threads, err)) < 0)
+        return rc;
+    rc = hf_model_open(&s->own, s->side ? s->side : s->backend, &s->params.model, err);
+    if (rc >= 0 && wants_thread(s))
+        rc = open_beside(s, err);
+    if (rc < 0 || !s->side) {
+        s->model = s->own;
+        return rc;
+    }
+    if ((rc = hf_model_aside_open(&s->model, s->backend, s->own, err)) < 0)
+        s->own = NULL;
+    return rc;
+}
+
 /* Checks the ranges of post-processing even where nothing is asked: -1 is not "nothing". */
 static int open_parts(hf_session *s, hf_error *err)
 {
@@ -113,14 +158,9 @@ static int open_parts(hf_session *s, hf_error *err)
     if (rc >= 0 && !wants_post(&s->params))
         hf_post_free(&s->post);
     if (rc >= 0)
-        rc = hf_backend_open(&s->backend, s->params.device, s->params.n_threads, err);
+        rc = open_backend(s, err);
     if (rc >= 0 && s->params.match != HF_MATCH_GIVEN)
-        rc = hf_model_open(&s->model, s->backend, &s->params.model, err);
-    if (rc >= 0) {
-        s->params.n_threads = s->backend->n_threads;
-        if (strcmp(s->device_name, "auto") == 0)
-            snprintf(s->device_name, sizeof(s->device_name), "%s", s->backend->name);
-    }
+        rc = open_model(s, err);
     return rc;
 }
 
@@ -151,11 +191,24 @@ end:
     return rc;
 }
 
-static void free_key(hf_session_key *k)
+static void drop_key(hf_session *s, hf_session_key *k)
 {
-    free(k->rgb);
-    free(k->labels);
-    free(k->edit);
+    hf_session_drop(s, k->rgb);
+    hf_session_drop(s, k->labels);
+    hf_session_drop(s, k->edit);
+}
+
+static void drop_memory(hf_session *s)
+{
+    void *const memory[] = { s->work_rgb, s->work_labels, s->field.soft, s->field.painted, s->field.xy, s->field.cover,
+                             s->sums.soft, s->sums.soft_weight, s->sums.painted, s->sums.painted_weight, s->ids,
+                             s->ids_before, s->alpha, s->soft, s->edit, s->bent, s->blocks };
+    for (int k = 0; k < s->n_keys; k++)
+        drop_key(s, &s->keys[k]);
+    for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
+        hf_session_drop(s, memory[i]);
+    free(s->keys);
+    free(s->model_params);
 }
 
 void hf_session_close(hf_session **session)
@@ -169,19 +222,14 @@ void hf_session_close(hf_session **session)
     if (s->refine)
         s->backend->ops.context->refine_free(s->backend, &s->refine);
     hf_session_device_close(s);
+    hf_session_ahead_close(s);
     hf_guide_free(&s->guide);
     hf_post_free(&s->post);
     hf_cells_free(&s->cells);
     hf_model_close(&s->model);
+    drop_memory(s);
+    hf_backend_close(&s->side);
     hf_backend_close(&s->backend);
-    for (int k = 0; k < s->n_keys; k++)
-        free_key(&s->keys[k]);
-    void *const memory[] = { s->model_params, s->keys, s->work_rgb, s->work_labels, s->field.soft,
-                             s->field.painted, s->field.xy, s->field.cover, s->sums.soft,
-                             s->sums.soft_weight, s->sums.painted, s->sums.painted_weight, s->ids,
-                             s->ids_before, s->alpha, s->soft, s->edit, s->bent, s->blocks };
-    for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
-        free(memory[i]);
     free(s);
     *session = NULL;
 }
@@ -198,8 +246,21 @@ int hf_session_needs_tracking(const hf_session *session)
 
 void *hf_session_take(hf_session *s, int64_t bytes)
 {
+    size_t size = (size_t)(bytes ? bytes : 1);
     s->bytes += bytes;
-    return s->counting ? s : calloc(1, (size_t)(bytes ? bytes : 1));
+    if (s->counting)
+        return s;
+    return s->backend->ops.alloc_host ? s->backend->ops.alloc_host(s->backend, size) : calloc(1, size);
+}
+
+void hf_session_drop(hf_session *s, void *memory)
+{
+    if (!memory)
+        return;
+    if (s->backend->ops.free_host)
+        s->backend->ops.free_host(s->backend, memory);
+    else
+        free(memory);
 }
 
 static bool take_field(hf_session *s, int64_t n)
@@ -244,19 +305,19 @@ static bool take_results(hf_session *s, int64_t n)
                                (s->work_labels = hf_session_take(s, work))));
 }
 
-static bool take_all(hf_session *s)
+bool hf_session_take_all(hf_session *s)
 {
     int64_t n = (int64_t)s->params.width * s->params.height;
     return take_field(s, n) && take_sums(s, n) && take_results(s, n);
 }
 
-static hf_first_params first_params(const hf_session *s)
+hf_first_params hf_session_first_params(const hf_session *s)
 {
     return (hf_first_params){ s->params.width, s->params.height, s->work_width, s->work_height,
                               s->n_keys, s->n_labels, s->n_edits > 0, s->params.temperature };
 }
 
-static hf_context_params context_params(const hf_session *s)
+hf_context_params hf_session_context_params(const hf_session *s)
 {
     hf_context_params c = HF_CONTEXT_DEFAULTS;
     c.n_recent = s->params.n_recent;
@@ -276,7 +337,7 @@ static hf_refine_params refine_params(const hf_session *s)
 
 static int prepare_first(hf_session *s, hf_error *err)
 {
-    hf_first_params p = first_params(s);
+    hf_first_params p = hf_session_first_params(s);
     hf_refine_params r = refine_params(s);
     int rc = hf_first_open(&s->first, s->model, &p, err);
     if (rc >= 0 && r.edges)
@@ -289,14 +350,14 @@ static int prepare_first(hf_session *s, hf_error *err)
     return rc;
 }
 
-static hf_outside_params outside_params(const hf_session *s)
+hf_outside_params hf_session_outside_params(const hf_session *s)
 {
     return (hf_outside_params){ s->params.width, s->params.height, s->n_labels, s->params.flow_way };
 }
 
 static int prepare_given(hf_session *s, hf_error *err)
 {
-    hf_outside_params p = outside_params(s);
+    hf_outside_params p = hf_session_outside_params(s);
     hf_refine_params r = refine_params(s);
     int rc = hf_outside_open(&s->outside, s->backend, &p, err);
     if (rc >= 0 && r.edges)
@@ -306,7 +367,7 @@ static int prepare_given(hf_session *s, hf_error *err)
 
 static int prepare_context(hf_session *s, hf_error *err)
 {
-    hf_context_params c = context_params(s);
+    hf_context_params c = hf_session_context_params(s);
     hf_refine_params r = refine_params(s);
     int rc = hf_context_open(&s->context, s->model, s->work_width, s->work_height, &c, err);
     if (rc >= 0)
@@ -325,72 +386,18 @@ int hf_session_prepare(hf_session *s, hf_error *err)
     if (s->n_labels)
         return hf_fail(err, HF_EARG, "session: preparing it has failed before");
     hf_session_make_labels(s);
-    if (!take_all(s))
+    hf_session_choose_batch(s);
+    if (!hf_session_take_all(s))
         return hf_fail(err, HF_ENOMEM, "session: out of memory for %dx%d pixels with %d objects",
                        s->params.width, s->params.height, s->n_ids);
     rc = s->params.match == HF_MATCH_FIRST   ? prepare_first(s, err)
          : s->params.match == HF_MATCH_GIVEN ? prepare_given(s, err)
                                              : prepare_context(s, err);
-    if (rc < 0)
+    if (rc < 0 || (rc = hf_session_ahead_open(s, err)) < 0)
         return rc;
     s->prepared = true;
     if (!hf_session_needs_tracking(s))
         return HF_OK;
     rc = hf_session_cells_new(s, &s->cells, err);
     return rc < 0 ? rc : hf_session_device_open(s, err);
-}
-
-static int64_t key_bytes(const hf_session *s, bool has_edit)
-{
-    int64_t n = (int64_t)s->params.width * s->params.height;
-    return (int64_t)sizeof(hf_session_key) + n * (has_edit ? 8 : 4);
-}
-
-/* What prepare opens beside the session's own memory. */
-static int64_t part_bytes(const hf_session *s)
-{
-    int64_t guide = s->params.refine > 0 ? hf_guide_bytes(s->params.width, s->params.height) : 0;
-    if (s->params.match == HF_MATCH_GIVEN) {
-        hf_outside_params p = outside_params(s);
-        return guide + hf_outside_bytes(&p);
-    }
-    int64_t model = s->model->bytes ? s->model->bytes(s->model, s->work_width, s->work_height) : 0;
-    if (s->params.match == HF_MATCH_FIRST) {
-        hf_first_params p = first_params(s);
-        return model + guide + hf_first_bytes(s->model, &p);
-    }
-    hf_context_params c = context_params(s);
-    int h, w;
-    hf_model_grid(s->model, s->work_width, s->work_height, &h, &w);
-    int64_t cells = (int64_t)h * w * HF_FINE_RATIO * HF_FINE_RATIO * (s->n_labels + 3) * 4;
-    return model + cells +
-           hf_context_bytes(s->model, s->work_width, s->work_height, &c, s->n_labels) +
-           hf_refine_bytes(s->params.width, s->params.height, h * w);
-}
-
-void hf_session_device(const hf_session *s, hf_device_info *info)
-{
-    hf_device_memory memory = { 0 };
-    if (s->backend->ops.memory)
-        s->backend->ops.memory(s->backend, &memory, NULL);
-    *info = (hf_device_info){ .name = s->backend->name, .about = s->backend->about, .note = s->backend->note,
-                              .bytes_peak = memory.peak, .bytes_free = memory.free, .bytes_total = memory.total };
-}
-
-int64_t hf_session_bytes(const hf_session_params *params, int n_ids, int n_keys, int has_edit)
-{
-    hf_session *s;
-    if (hf_session_open(&s, params, NULL) < 0)
-        return 0;
-    hf_session count = *s;
-    count.n_ids = n_ids, count.n_labels = n_ids + 1;
-    count.n_keys = n_keys, count.n_edits = has_edit ? n_keys : 0;
-    count.counting = true;
-    take_all(&count);
-    int64_t bytes = count.bytes + (int64_t)sizeof(*s) + n_keys * key_bytes(s, has_edit) +
-                    part_bytes(&count);
-    if (s->post)
-        bytes += (int64_t)hf_post_bytes(params->width, params->height);
-    hf_session_close(&s);
-    return bytes;
 }

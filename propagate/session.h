@@ -3,11 +3,14 @@
  * session.c        open, close, parameters, memory
  * session_keys.c   drawn frames, labels
  * session_track.c  following a key; from a frame to the working size
+ * session_ahead.c  features of frames that come next
+ * session_ahead_thread.c  the thread that makes them on the host
  * session_device.c the way of a frame where the backend's memory is not the host's
  * session_bend.c   edges, in match mode first
  * session_render.c cells or matches to pixels, blending of keys
  * session_result.c soft labels to masks, mattes and areas
  * session_file.c   save and load
+ * session_memory.c how much of it there will be
  */
 #ifndef HF_PROPAGATE_SESSION_H
 #define HF_PROPAGATE_SESSION_H
@@ -49,13 +52,47 @@ typedef struct hf_session_field {
 typedef struct hf_device_side {
     uint8_t    *rgb;      /* [H,W,3] */
     uint8_t    *work_rgb; /* [h',w',3], NULL where it is the frame's own size */
+    const uint8_t *frame; /* the frame that is asked for: rgb, or one that was shown ahead */
     hf_cells   *cells;    /* followed last, or sent up for rendering */
     hf_drawn   *drawn;    /* [n_keys] pictures and labels of the keys; the array is on the host */
-    float      *soft, *xy, *cover; /* as in hf_session_field; xy may be NULL */
+    uint8_t   **edits;    /* [n_keys] their edits, NULL where there is none; the array is on the host */
+    float      *soft, *painted, *xy, *cover; /* as in hf_session_field; painted and xy may be NULL */
+    uint8_t    *edit;     /* [H,W,4] painted, as the user gets it */
+    float      *mean;     /* [1] similarity */
     hf_decision decision;
-    bool        has_frame; /* rgb is the frame that is asked for, cells what was followed in it: inside of step */
-    bool        decided;   /* s->ids, alpha and soft have come back decided */
+    bool        has_frame; /* frame is there, and cells are what was followed in it: inside of step */
+    bool        decided;   /* what the user gets is in s->ids, alpha, soft and edit; other arrays only where they are wanted */
 } hf_device_side;
+
+typedef struct hf_ahead_thread hf_ahead_thread; /* session_ahead_thread.c */
+
+/* Frames that were shown ahead in one call, in the memory of the backend. */
+typedef struct hf_ahead_batch {
+    uint8_t *staging;  /* [N,H,W,3] on the host, for the way up; NULL: the backend's memory is the host's */
+    uint8_t *frames;   /* [N,H,W,3], NULL on the host */
+    uint8_t *pictures; /* [N,h',w',3] at working size; the frames where that is their own */
+    float   *features; /* [N,h,w,D] */
+    hf_mark *done;     /* in the model's queue; NULL: the session's own, or on the host */
+    hf_error err;      /* on the host, of its features; `failed` is the status */
+    int      failed;
+    int      n;        /* frames, and the caller's pointers to them */
+    const uint8_t *rgb[HF_MAX_BATCH];
+} hf_ahead_batch;
+
+#define HF_AHEAD_BATCHES 2 /* one is used while the other is computed */
+
+typedef struct hf_ahead {
+    hf_ahead_batch batch[HF_AHEAD_BATCHES];
+    int            first, n_waiting; /* batches; `first` is the one that frames are taken from */
+    int            next;             /* frame in it */
+    hf_ahead_thread *thread;         /* that makes features on the host; NULL: a GPU, or the caller makes them */
+} hf_ahead;
+
+/* One of them. */
+typedef struct hf_seen {
+    const uint8_t *frame, *picture; /* frame: NULL on the host */
+    float         *features;
+} hf_seen;
 
 /* Weighted sums over several keys. */
 typedef struct hf_session_sums {
@@ -68,7 +105,9 @@ struct hf_session {
     char              device_name[32]; /* what params points to, */
     hf_model_params  *model_params;    /* and what its strings do */
     hf_backend       *backend;
-    hf_model         *model;
+    hf_backend       *side;  /* a queue for the model alone, NULL: it has none of its own */
+    hf_model         *model; /* in order with backend */
+    hf_model         *own;   /* the model itself, in its queue */
     int               factor;  /* pixels per working pixel, each way, or */
     int               enlarge; /* working pixels per pixel: 1 or 2; one of the two is 1 */
     int               work_width, work_height;
@@ -91,6 +130,7 @@ struct hf_session {
     uint8_t         *work_rgb;    /* [h',w',3], NULL where it is the frame's own size */
     uint8_t         *work_labels; /* [h',w'], the same */
     hf_cells        *cells;       /* of step */
+    hf_ahead        *ahead;     /* NULL: nobody looks ahead */
     hf_device_side  *device;    /* NULL: the backend's memory is the host's, or nothing is tracked */
     int              followed;    /* key, -1: none */
     hf_session_field field;
@@ -109,8 +149,42 @@ struct hf_session {
 /* Once, when the keys are complete. HF_EARG: there are none. HF_ENOMEM. */
 int hf_session_prepare(hf_session *s, hf_error *err);
 
-/* Zeroed memory that counts towards hf_session.bytes. */
+/* Zeroed host memory that counts towards hf_session.bytes, of the kind that the backend is quick with; and an end to it. */
 void *hf_session_take(hf_session *s, int64_t bytes);
+void  hf_session_drop(hf_session *s, void *memory);
+
+/* What the session holds itself once its labels are known: false if there is not so much. Its parts' parameters. */
+bool              hf_session_take_all(hf_session *s);
+hf_first_params   hf_session_first_params(const hf_session *s);
+hf_context_params hf_session_context_params(const hf_session *s);
+hf_outside_params hf_session_outside_params(const hf_session *s);
+
+/* Settles params.batch; the model is open and not prepared. */
+void hf_session_choose_batch(hf_session *s);
+
+/* Opens s->ahead for params.batch frames, where that is not 0. HF_ENOMEM, HF_EDEVICE. */
+int     hf_session_ahead_open(hf_session *s, hf_error *err);
+void    hf_session_ahead_close(hf_session *s);
+int64_t hf_session_ahead_bytes(const hf_session *s); /* of the backend's memory */
+
+/* Whether rgb is the next frame that was shown, and what is known of it: until the next look_ahead. It is taken, and the
+ * session's queue waits for it. Any other frame makes the session forget those that were shown. HF_EDEVICE. */
+int hf_session_ahead_take(hf_session *s, hf_seen *seen, bool *found, const uint8_t *rgb, hf_error *err);
+
+/* Forget them. */
+int hf_session_ahead_forget(hf_session *s, hf_error *err);
+
+/* Features of the pictures of one batch: in the model's queue, or at once. */
+int hf_session_ahead_extract(hf_session *s, hf_ahead_batch *b, hf_error *err);
+
+/* A thread that calls hf_session_ahead_extract for batches in the order in which they are given, at most HF_AHEAD_BATCHES
+ * at a time. wait_for: until the oldest that was not waited for is done. wait_idle: until all are done; none has
+ * to be waited for any more. Closing takes a pointer to NULL. HF_ENOMEM where no thread can be had. */
+int  hf_ahead_thread_open(hf_ahead_thread **out, hf_session *s, hf_error *err);
+void hf_ahead_thread_close(hf_ahead_thread **thread);
+void hf_ahead_thread_give(hf_ahead_thread *t, hf_ahead_batch *b);
+void hf_ahead_thread_wait_for(hf_ahead_thread *t);
+void hf_ahead_thread_wait_idle(hf_ahead_thread *t);
 
 /* Find the labels of all keys and rewrite their maps. */
 void hf_session_make_labels(hf_session *s);
@@ -124,13 +198,15 @@ hf_scaling hf_session_scaling(const hf_session *s);
 /* Opens s->device and sends the keys up, where the backend's memory is not the host's. HF_ENOMEM, HF_EDEVICE. */
 int  hf_session_device_open(hf_session *s, hf_error *err);
 void hf_session_device_close(hf_session *s);
+int64_t hf_session_device_bytes(const hf_session *s); /* what open takes of the backend's memory */
 
 /* Follow into s->device->cells; rgb is sent up. cells: on the host, gets them too; NULL: they stay there, and so does
  * the frame for the render that comes next. */
 int hf_session_device_track(hf_session *s, hf_cells *cells, const uint8_t *rgb, hf_error *err);
 
 /* From cells of the host (s->cells: those that are there already) to s->field, without the edit. alone: no other key is
- * blended with it: then s->ids and the mattes are filled, and s->field.soft is not. */
+ * blended with it: then s->ids, the mattes, s->edit and s->field.cover are filled, and of s->field nothing else but
+ * coordinates that are wanted. Also s->mean_similarity, with s->cells. */
 int hf_session_device_refine(hf_session *s, const uint8_t *rgb, int key, const hf_cells *cells, bool alone,
                              hf_error *err);
 

@@ -67,7 +67,7 @@ int hf_session_add_key(hf_session *s, const hf_key *key, hf_error *err)
     k->labels = copy_of(s, key->ids, n);
     k->edit = key->edit ? copy_of(s, key->edit, 4 * n) : NULL;
     if (!k->rgb || !k->labels || (key->edit && !k->edit)) {
-        free(k->rgb), free(k->labels), free(k->edit);
+        hf_session_drop(s, k->rgb), hf_session_drop(s, k->labels), hf_session_drop(s, k->edit);
         return hf_fail(err, HF_ENOMEM, "key frame %lld: out of memory", (long long)key->frame);
     }
     s->n_keys++;

@@ -77,12 +77,15 @@ static int from_cells(hf_session *s, const uint8_t *rgb, int key, const hf_cells
                                                         s->field.cover, cells, rgb, &drawn, err);
     if (rc < 0)
         return rc;
+    if (!s->device || cells != s->cells) /* else it has come from there */
+        s->mean_similarity = mean_of(cells->similarity, (int64_t)cells->h * cells->w);
+    if (s->device && s->device->decided)
+        return HF_OK;
     if (s->field.painted && k->edit)
         hf_warp_edit(s->field.painted, k->edit, s->field.xy, s->field.cover, s->params.width,
                      s->params.height);
     else if (s->field.painted)
         memset(s->field.painted, 0, (size_t)n_pixels(s) * 16);
-    s->mean_similarity = mean_of(cells->similarity, (int64_t)cells->h * cells->w);
     return HF_OK;
 }
 
@@ -202,6 +205,18 @@ static int check_followed(const hf_session *s, const hf_followed *followed, int 
     return HF_OK;
 }
 
+/* The features that all keys are matched with, in match mode first. */
+static int describe(hf_session *s, const uint8_t *rgb, hf_error *err)
+{
+    hf_seen seen;
+    bool found;
+    int rc = hf_session_ahead_take(s, &seen, &found, rgb, err);
+    if (rc < 0 || !found)
+        return rc < 0 ? rc : hf_first_frame(s->first, hf_session_scale(s, rgb), err);
+    hf_first_use_features(s->first, seen.features);
+    return HF_OK;
+}
+
 int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb,
                       const hf_followed *followed, int n, hf_error *err)
 {
@@ -210,14 +225,14 @@ int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb
     if (rc < 0)
         return rc;
     omp_set_num_threads(s->backend->n_threads);
-    if (s->first && (rc = hf_first_frame(s->first, hf_session_scale(s, rgb), err)) < 0)
+    if (s->first && (rc = describe(s, rgb, err)) < 0)
         return rc;
     rc = n == 1 ? field_of(s, rgb, followed, true, err) : blend(s, rgb, followed, n, err);
     if (rc < 0)
         return rc;
-    hf_session_fill_result(s, result);
-    if (s->field.painted)
+    if (s->field.painted && !(s->device && s->device->decided))
         hf_warp_straighten(s->edit, s->field.painted, n_pixels(s));
+    hf_session_fill_result(s, result);
     return HF_OK;
 }
 

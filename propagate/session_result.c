@@ -49,15 +49,16 @@ void hf_session_fill_result(hf_session *s, hf_result *result)
 {
     int64_t n = (int64_t)s->params.width * s->params.height;
     hf_decision decision = { s->ids, s->alpha, s->soft };
+    bool decided = s->device && s->device->decided, keeps_xy = s->context && s->params.no_coordinates > 1;
 
-    if (!s->device || !s->device->decided)
+    if (!decided)
         hf_host_context_ops.decide(s->backend, &decision, s->field.soft, n, s->n_labels, s->n_ids, s->id_of, NULL);
     else
         s->device->decided = false;
     if (s->post)
         post_process(s);
     *result = (hf_result){ .ids = s->ids, .alpha = s->alpha, .soft = s->soft, .edit = s->edit,
-                           .xy = s->field.xy, .cover = s->field.cover, .n_ids = s->n_ids };
+                           .xy = keeps_xy ? NULL : s->field.xy, .cover = s->field.cover, .n_ids = s->n_ids };
     memcpy(result->used, s->id_of + 1, (size_t)s->n_ids);
     measure(s, result);
 }

@@ -52,6 +52,8 @@ int hf_session_follow(hf_session *session, int key, hf_error *err)
     if (key < 0 || key >= s->n_keys)
         return hf_fail(err, HF_EARG, "follow: key %d, want 0..%d", key, s->n_keys - 1);
     omp_set_num_threads(s->backend->n_threads);
+    if ((rc = hf_session_ahead_forget(s, err)) < 0) /* features are those of the model as it is for this key */
+        return rc;
     s->followed = key;
     if (!s->context)
         return HF_OK;
@@ -90,6 +92,21 @@ static int track_on_device(hf_session *s, hf_cells *cells, const uint8_t *rgb, h
     return rc < 0 ? rc : s->backend->ops.sync(s->backend, err);
 }
 
+static int track_on_host(hf_session *s, hf_cells *cells, const uint8_t *rgb, hf_error *err)
+{
+    hf_cells *to = cells ? cells : s->cells;
+    hf_seen seen;
+    bool found;
+    int rc = hf_session_ahead_take(s, &seen, &found, rgb, err);
+    if (rc < 0)
+        return rc;
+    to->stride_px = to->stride_px * s->enlarge / s->factor;
+    rc = found ? hf_context_step_on(s->context, to, seen.picture, seen.features, err)
+               : hf_context_step(s->context, to, hf_session_scale(s, rgb), err);
+    scale_cells(to, s);
+    return rc;
+}
+
 int hf_session_track(hf_session *session, hf_cells *cells, const uint8_t *rgb, hf_error *err)
 {
     hf_session *s = session;
@@ -98,11 +115,5 @@ int hf_session_track(hf_session *session, hf_cells *cells, const uint8_t *rgb, h
     if (!s->context)
         return HF_OK;
     omp_set_num_threads(s->backend->n_threads);
-    if (s->device)
-        return track_on_device(s, cells, rgb, err);
-    hf_cells *to = cells ? cells : s->cells;
-    to->stride_px = to->stride_px * s->enlarge / s->factor;
-    int rc = hf_context_step(s->context, to, hf_session_scale(s, rgb), err);
-    scale_cells(to, s);
-    return rc;
+    return s->device ? track_on_device(s, cells, rgb, err) : track_on_host(s, cells, rgb, err);
 }

@@ -10,6 +10,10 @@
  * the host bytes are valid once `sync` has returned; the host buffer given to
  * `write` must stay as it is until then.
  *
+ * Two handles on one device may use each other's memory. What one queues is not ordered
+ * with what the other queues; marks do that. A handle is used by one thread at a time, which may be another thread each
+ * time; on a GPU, that thread's current CUDA device is the handle's afterwards.
+ *
  * Every operation: the backend, the output, the inputs, `const` parameters,
  * the error. Outputs never overlap inputs unless the contract says so. Shapes and
  * dtypes that break a contract are our own mistakes and are asserted; what
@@ -31,11 +35,14 @@ typedef struct hf_backend hf_backend;
 typedef struct hf_match_dense_params hf_match_dense_params;     /* propagate/match_dense.h */
 typedef struct hf_match_context_params hf_match_context_params; /* propagate/match_context.h */
 
+typedef struct hf_classic_raw hf_classic_raw;                   /* src/classic_raw.h */
+
 typedef struct hf_splat_params hf_splat_params;                 /* propagate/splat.h */
 typedef struct hf_first_ops hf_first_ops;                       /* propagate/first_ops.h */
 typedef struct hf_context_ops hf_context_ops;                   /* propagate/context_ops.h */
 
 typedef struct hf_recording hf_recording; /* of record_end; src/recorder.h is the way to use it */
+typedef struct hf_mark hf_mark;           /* how far a queue has come */
 
 /* Memory of a device, bytes. */
 typedef struct hf_device_memory {
@@ -52,6 +59,19 @@ typedef struct hf_ops {
     int (*copy)(hf_backend *be, const hf_tensor *dst, const hf_tensor *src, hf_error *err);
     int (*sync)(hf_backend *be, hf_error *err);
     int (*memory)(hf_backend *be, hf_device_memory *memory, hf_error *err); /* NULL on the host backends */
+
+    /* Zeroed host memory that write and read are quick with, and do not make the caller wait for. NULL on the host
+     * backends; the result is NULL where there is none. */
+    void *(*alloc_host)(hf_backend *be, size_t bytes);
+    void (*free_host)(hf_backend *be, void *data); /* NULL is allowed */
+
+    /* Order between two handles on one device: `mark` notes how far be's queue has come, and what is queued after `wait` on
+     * another handle runs only when that queue has come so far. Neither holds up the caller. A mark that was never set
+     * holds up nothing. Not recorded. All four are NULL on the host backends. */
+    int  (*mark_new)(hf_backend *be, hf_mark **out, hf_error *err);
+    void (*mark_free)(hf_backend *be, hf_mark **mark); /* a pointer to NULL is allowed */
+    int  (*mark)(hf_backend *be, hf_mark *mark, hf_error *err);
+    int  (*wait)(hf_backend *be, const hf_mark *mark, hf_error *err);
 
     /* A line about plan i of those that libraries of the device made for shapes so far, in the order of making: shape,
      * algorithm, workspace. False where there is no plan i. NULL on the host backends. */
@@ -110,6 +130,10 @@ typedef struct hf_ops {
     int (*pool)(hf_backend *be, const hf_tensor *out, const hf_tensor *x,
                 const hf_pool_params *params, hf_error *err);
 
+    /* Statistics of a picture's cells, which model `classic` starts from: src/classic_raw.h */
+    int (*classic_raw)(hf_backend *be, const hf_tensor *out, const hf_tensor *rgb, const hf_classic_raw *raw,
+                       hf_error *err);
+
     /* Matching and splatting: propagate/match_dense.h, match_stay.h, match_context.h, splat.h */
     int (*splat)(hf_backend *be, const hf_tensor *out, const hf_tensor *cover,
                  const hf_tensor *winner, const hf_tensor *payload, const hf_tensor *match,
@@ -141,6 +165,7 @@ struct hf_backend {
     char        note[256];   /* after "auto": why a GPU that is here is not used; else empty */
     bool        host_memory; /* tensors may be read through their pointer after sync */
     int         n_threads;
+    int         n_batch;     /* pictures that a network is quickest with at a time, memory permitting; 1 or 0: one */
     hf_ops      ops;
     void       *ctx; /* the backend's own state */
     void (*close)(hf_backend *be); /* frees ctx; NULL where there is none */

@@ -94,5 +94,6 @@ int hf_cpu_fill(hf_backend *be, hf_error *err)
     be->ops.resize = hf_cpu_resize;
     be->ops.rgb_to_image = hf_cpu_rgb_to_image;
     be->ops.pool = hf_cpu_pool;
+    be->ops.classic_raw = hf_cpu_classic_raw;
     return HF_OK;
 }

@@ -135,5 +135,6 @@ int  hf_cpu_rgb_to_image(hf_backend *, const hf_tensor *, const hf_tensor *,
                          const hf_rgb_to_image_params *, hf_error *);
 int  hf_cpu_pool(hf_backend *, const hf_tensor *, const hf_tensor *, const hf_pool_params *,
                  hf_error *);
+int  hf_cpu_classic_raw(hf_backend *, const hf_tensor *, const hf_tensor *, const hf_classic_raw *, hf_error *);
 
 #endif

@@ -14,7 +14,7 @@ typedef struct hf_cuda_module_abi {
     unsigned version;
     size_t   sizeof_backend;
 } hf_cuda_module_abi;
-#define HF_CUDA_MODULE_ABI { .version = 4, .sizeof_backend = sizeof(hf_backend) }
+#define HF_CUDA_MODULE_ABI { .version = 6, .sizeof_backend = sizeof(hf_backend) }
 
 #define HF_CUDA_MODULE_NAME "hfprop_cuda.so"
 #define HF_CUDA_MODULE_SYMBOL "hf_cuda_module_fill"

@@ -13,7 +13,8 @@
  * rgb u8 [H,W,3], ids u8 [H,W] (0 = background), rgba u8 [H,W,4] with straight
  * (not premultiplied) alpha. Functions return HF_OK or a negative hf_status and
  * describe the failure in err, which may be NULL. A session is used by one
- * thread at a time; several sessions may live side by side.
+ * thread at a time; several sessions may live side by side. With a GPU, the
+ * calling thread's current CUDA device is the session's afterwards.
  */
 #ifndef HFPROP_H
 #define HFPROP_H
@@ -22,6 +23,8 @@
 #include "error.h"
 
 #define HF_MAX_LABELS 256 /* ids 0..255 */
+#define HF_MAX_BATCH 64
+#define HF_BATCH_AUTO (-HF_MAX_BATCH)
 
 typedef enum hf_match_mode {
     HF_MATCH_AUTO,    /* what scores higher for the model: context for tiny and classic */
@@ -117,8 +120,11 @@ typedef struct hf_session_params {
     float         feather_px;    /* soften the matte's edge by a Gaussian of this sigma */
     int           despeckle_px;  /* drop specks of fewer pixels */
     int           fill_holes_px; /* fill enclosed holes of fewer pixels */
-    int           no_coordinates; /* context: 1: hf_result.xy is NULL unless a key has an edit; saves a tenth of the work */
+    int           no_coordinates; /* context: 1: hf_result.xy is NULL unless a key has an edit; saves a tenth of the work.
+                                     2: it is NULL with an edit, too; saves its way back from a GPU */
     hf_flow_way   flow_way;      /* given: of all fields; the model is not opened */
+    int           batch;         /* frames that hf_session_look_ahead takes at a time, 1..HF_MAX_BATCH; 0: nobody looks
+                                    ahead; -n: as many as device, model and free memory suggest, n at most */
 } hf_session_params;
 
 #define HF_SESSION_DEFAULTS { .match = HF_MATCH_AUTO }
@@ -164,12 +170,19 @@ typedef struct hf_device_info {
     const char *name;       /* "cpu", "ref", "cuda" */
     const char *about;      /* a GPU in words; empty on the host */
     const char *note;       /* after "auto": why a GPU that is here is not used; else empty */
-    int64_t     bytes_peak; /* of GPU memory that the session has used at most; 0 on the host */
+    int64_t     bytes_used, bytes_peak; /* of GPU memory that the session has, now and at most; 0 on the host */
     int64_t     bytes_free, bytes_total; /* of the GPU, now */
 } hf_device_info;
 void hf_session_device(const hf_session *session, hf_device_info *info);
 
-/* Bytes the session holds, or would hold with this many objects; for --dry-run. */
+/* Memory that a session holds, or would hold with so many objects and keys; for --dry-run. */
+typedef struct hf_session_memory {
+    int64_t host;   /* bytes */
+    int64_t device; /* bytes of a GPU's memory, without what its libraries take for themselves */
+} hf_session_memory;
+void hf_session_foretell(const hf_session *session, hf_session_memory *memory, int n_ids, int n_keys, int has_edit);
+
+/* The sum of the two for a session that is not open; 0 where it cannot be opened. */
 int64_t hf_session_bytes(const hf_session_params *params, int n_ids, int n_keys, int has_edit);
 
 /* Keys may be added in any order, all before the first follow. Their number is the order of adding.
@@ -204,6 +217,20 @@ int hf_session_render_key(hf_session *session, hf_result *result, int key, hf_er
 
 /* track and render in one: the usual loop with one key. Not in HF_MATCH_GIVEN mode (HF_EARG). */
 int hf_session_step(hf_session *session, hf_result *result, const uint8_t *rgb, hf_error *err);
+
+/* Looking ahead. A GPU is quicker with several frames at a time, and while it computes the features of the next ones, the
+ * host can finish those before. Who does not look ahead has the same results, a frame at a time.
+ *
+ * How many frames look_ahead takes at a time; 0: none, there is nothing to gain. Prepares the session as follow does,
+ * and returns what that returns where it fails. */
+int hf_session_batch(hf_session *session, hf_error *err);
+
+/* Show the next n frames, 1..hf_session_batch, in the order in which track or step (context) or render or step (first) will
+ * be called for them, with these pointers: the pictures are copied, and known by them. The frames of two calls may be waiting;
+ * any other frame, and follow, make the session forget them. Results are those of frames that were not shown, but for
+ * the rounding of models that compute a batch in another order. HF_EARG: n is out of its range, two calls are
+ * waiting, or no key is followed where one has to be. */
+int hf_session_look_ahead(hf_session *session, const uint8_t *const *rgb, int n, hf_error *err);
 
 /* 1 if the session needs cells from track (context), 0 if render does all (first, given). */
 int hf_session_needs_tracking(const hf_session *session);

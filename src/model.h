@@ -18,6 +18,7 @@ struct hf_model {
     int         stride_px;  /* pixels per cell, both ways; 0: a grid of its own, see `grid` */
     int         n_channels; /* D */
     int         n_layers;   /* that hf_model_params.layer may ask for; 0: none */
+    bool        is_light;   /* less work than following a frame: on the host, worth a part of the threads beside that */
 
     /* Cells for pictures of this size. NULL: h = ceil(height / stride), w = ceil(width / stride), cell (y,x)
      * over pixels [y*s, y*s+s) x [x*s, x*s+s). A model with a grid of its own divides the picture into
@@ -75,8 +76,6 @@ int hf_model_check_params(const hf_model_params *params, const char *model, unsi
 
 /* The cells of its features for pictures of this size, by `grid` or the stride. */
 void hf_model_grid(const hf_model *m, int width, int height, int *h, int *w);
-
-#define HF_MAX_BATCH 64
 
 /* From the next prepare on, room for n pictures at once, 1 to HF_MAX_BATCH; `bytes` counts them. */
 void hf_model_set_batch(hf_model *m, int n);

@@ -16,7 +16,7 @@
 #include "src/dino_files.h"
 #include "src/net/log_bin.h"
 #include "src/net/vit.h"
-#include "src/recorder.h"
+#include "src/recorded.h"
 
 #define MAX_TAPS 64 /* layers of the largest published network: 40 */
 
@@ -38,8 +38,7 @@ typedef struct hf_model_dino {
     bool        pads;
     hf_tensor   image, padded, index; /* [H*W,3], [Hp*Wp,3], i32 [Hp*Wp]: the pixel that each padded one repeats */
     int         n_taps;
-    hf_tensor   rgb, features; /* of the picture in work; where runs are recorded, always at the same address */
-    hf_recorder recorder;
+    hf_recorded recorded;
     hf_tensor   layers[MAX_TAPS]; /* [h,w,C]; of ONE_LAYER none: the features themselves */
 } hf_model_dino;
 
@@ -59,9 +58,6 @@ static int take_all(hf_model_dino *m, hf_error *err)
     int64_t C = hf_vit_get_sizes(m->vit)->width, n = (int64_t)m->padded_H * m->padded_W;
     int rc = hf_arena_take(m->arena, &m->image, err, HF_F32, 2, (int64_t)m->H * m->W, 3);
 
-    if (rc >= 0 && m->base.backend->ops.record_begin &&
-        (rc = hf_arena_take(m->arena, &m->rgb, err, HF_U8, 3, m->H, m->W, 3)) >= 0)
-        rc = hf_arena_take(m->arena, &m->features, err, HF_F32, 3, m->h, m->w, m->base.n_channels);
     m->padded = m->image;
     if (rc >= 0 && m->pads && (rc = hf_arena_take(m->arena, &m->padded, err, HF_F32, 2, n, 3)) >= 0)
         rc = hf_arena_take(m->arena, &m->index, err, HF_I32, 1, n);
@@ -91,7 +87,7 @@ static int write_index(hf_model_dino *m, hf_error *err)
     return rc;
 }
 
-static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, hf_error *err);
+static int run_all(void *ctx, const hf_tensor *features, const hf_tensor *rgb, hf_error *err);
 
 /* Operations plan and allocate when they first see a shape. */
 static int run_once(hf_model_dino *m, hf_error *err)
@@ -105,7 +101,7 @@ static int run_once(hf_model_dino *m, hf_error *err)
     features.data = be->ops.alloc(be, hf_tensor_bytes(&features));
     if (!rgb.data || !features.data)
         rc = hf_fail(err, HF_ENOMEM, "%s: out of memory for %d x %d pixels", m->name, m->W, m->H);
-    if (rc >= 0 && (rc = extract(&m->base, &features, &rgb, err)) >= 0)
+    if (rc >= 0 && (rc = hf_recorded_run(&m->recorded, &features, &rgb, err)) >= 0)
         rc = be->ops.sync(be, err);
     be->ops.free(be, rgb.data);
     be->ops.free(be, features.data);
@@ -117,7 +113,7 @@ static int prepare(hf_model *model, int width, int height, hf_error *err)
     hf_model_dino *m = (hf_model_dino *)model;
     int C = hf_vit_get_sizes(m->vit)->width, rc;
 
-    hf_recorder_reset(&m->recorder);
+    hf_recorded_free(&m->recorded); /* before what it uses */
     hf_arena_free(&m->arena);
     hf_log_bin_free(&m->bin);
     set_sizes(m, width, height);
@@ -128,6 +124,9 @@ static int prepare(hf_model *model, int width, int height, hf_error *err)
     if (m->making == BINNED && (rc = hf_log_bin_new(&m->bin, model->backend, m->levels, m->h, m->w, C, err)) < 0)
         return rc;
     if (m->aggregation && (rc = hf_aggregation_prepare(m->aggregation, 1, m->h, m->w, err)) < 0)
+        return rc;
+    if ((rc = hf_recorded_prepare(&m->recorded, model->backend, width, height, m->h, m->w, model->n_channels, run_all, m,
+                                  err)) < 0)
         return rc;
     return run_once(m, err);
 }
@@ -140,7 +139,8 @@ static int64_t bytes(const hf_model *model, int width, int height)
     int64_t n = (int64_t)m.padded_H * m.padded_W, cells = (int64_t)m.h * m.w;
     return hf_vit_bytes(m.vit, m.padded_W, m.padded_H) + (int64_t)12 * width * height + (m.pads ? 16 * n : 0) +
            (m.making == ONE_LAYER ? 0 : 4 * cells * C * m.n_taps) +
-           (m.making == BINNED ? hf_log_bin_bytes(m.levels, m.h, m.w, C) : 0) + 4 * cells * model->n_channels;
+           (m.making == BINNED ? hf_log_bin_bytes(m.levels, m.h, m.w, C) : 0) + 4 * cells * model->n_channels +
+           hf_recorded_bytes(model->backend, width, height, m.h, m.w, model->n_channels);
 }
 
 /* ---- a picture ---- */
@@ -186,7 +186,7 @@ static int combine(hf_model_dino *m, const hf_tensor *features, hf_error *err)
     return rc;
 }
 
-static int run_all(void *ctx, hf_error *err)
+static int run_all(void *ctx, const hf_tensor *features, const hf_tensor *rgb, hf_error *err)
 {
     hf_model_dino *m = ctx;
     hf_tensor image = hf_tensor_view(m->padded.data, HF_F32, 3, m->padded_H, m->padded_W, 3);
@@ -195,26 +195,16 @@ static int run_all(void *ctx, hf_error *err)
 
     for (int i = 0; i < m->n_taps; i++)
         taps[i] = (hf_vit_tap){ m->n_taps > 1 ? i + 1 : m->layer, m->facet,
-                                m->making == ONE_LAYER ? m->features : m->layers[i] };
-    if ((rc = make_image(m, &m->rgb, err)) < 0 || (rc = hf_vit_run(m->vit, &image, taps, m->n_taps, err)) < 0 ||
-        (rc = combine(m, &m->features, err)) < 0)
+                                m->making == ONE_LAYER ? *features : m->layers[i] };
+    if ((rc = make_image(m, rgb, err)) < 0 || (rc = hf_vit_run(m->vit, &image, taps, m->n_taps, err)) < 0 ||
+        (rc = combine(m, features, err)) < 0)
         return rc;
-    return normalize(m, &m->features, err);
+    return normalize(m, features, err);
 }
 
 static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, hf_error *err)
 {
-    hf_model_dino *m = (hf_model_dino *)model;
-    hf_backend *be = model->backend;
-    int rc;
-
-    if (!be->ops.record_begin) {
-        m->rgb = *rgb, m->features = *features;
-        return run_all(m, err);
-    }
-    if ((rc = be->ops.copy(be, &m->rgb, rgb, err)) < 0 || (rc = hf_recorder_run(&m->recorder, run_all, m, err)) < 0)
-        return rc;
-    return be->ops.copy(be, features, &m->features, err);
+    return hf_recorded_run(&((hf_model_dino *)model)->recorded, features, rgb, err);
 }
 
 /* ---- opening ---- */
@@ -222,7 +212,7 @@ static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, h
 static void close_model(hf_model *model)
 {
     hf_model_dino *m = (hf_model_dino *)model;
-    hf_recorder_reset(&m->recorder);
+    hf_recorded_free(&m->recorded);
     hf_arena_free(&m->arena);
     hf_log_bin_free(&m->bin);
     hf_aggregation_close(&m->aggregation);
@@ -317,7 +307,6 @@ int hf_model_dino_open(hf_model **out, hf_backend *be, const hf_model_params *pa
         goto end;
     }
     snprintf(m->name, sizeof(m->name), "%s", row->name);
-    m->recorder.be = be;
     m->base = (hf_model){ .name = m->name, .backend = be, .prepare = prepare, .extract = extract, .bytes = bytes,
                           .close = close_model };
     if ((rc = load_network(m, params, row, err)) < 0 || (rc = set_making(m, params, err)) < 0)

@@ -9,34 +9,53 @@
 #include <string.h>
 
 #include "src/net/tiny_net.h"
+#include "src/recorded.h"
 #include "src/tiny_weights.h"
 
 typedef struct hf_model_tiny {
     hf_model        base; /* first: callers hold this one */
     hf_tensor_file *file;
     hf_tiny_net    *net;
+    hf_recorded     recorded;
 } hf_model_tiny;
+
+/* All that is done for a picture. */
+static int run(void *ctx, const hf_tensor *features, const hf_tensor *rgb, hf_error *err)
+{
+    hf_model_tiny *m = ctx;
+    hf_l2_normalize_params unit = { 0 };
+    hf_backend *be = m->base.backend;
+    int rc = hf_tiny_net_run(m->net, features, rgb, err);
+    return rc < 0 ? rc : be->ops.l2_normalize(be, features, features, &unit, err);
+}
 
 static int prepare(hf_model *model, int width, int height, hf_error *err)
 {
-    return hf_tiny_net_prepare(((hf_model_tiny *)model)->net, width, height, err);
+    hf_model_tiny *m = (hf_model_tiny *)model;
+    int h, w, rc;
+    hf_recorded_free(&m->recorded); /* before what it uses */
+    hf_model_grid(model, width, height, &h, &w);
+    rc = hf_tiny_net_prepare(m->net, width, height, err);
+    return rc < 0 ? rc : hf_recorded_prepare(&m->recorded, model->backend, width, height, h, w, model->n_channels, run, m, err);
 }
 
 static int64_t bytes(const hf_model *model, int width, int height)
 {
-    return hf_tiny_net_bytes(((const hf_model_tiny *)model)->net, width, height);
+    int h, w;
+    hf_model_grid(model, width, height, &h, &w);
+    return hf_tiny_net_bytes(((const hf_model_tiny *)model)->net, width, height) +
+           hf_recorded_bytes(model->backend, width, height, h, w, model->n_channels);
 }
 
 static int extract(hf_model *model, hf_tensor *features, const hf_tensor *rgb, hf_error *err)
 {
-    hf_l2_normalize_params unit = { 0 };
-    int rc = hf_tiny_net_run(((hf_model_tiny *)model)->net, features, rgb, err);
-    return rc < 0 ? rc : model->backend->ops.l2_normalize(model->backend, features, features, &unit, err);
+    return hf_recorded_run(&((hf_model_tiny *)model)->recorded, features, rgb, err);
 }
 
 static void close_model(hf_model *model)
 {
     hf_model_tiny *m = (hf_model_tiny *)model;
+    hf_recorded_free(&m->recorded);
     hf_tiny_net_close(&m->net);
     hf_tensor_file_close(&m->file);
     free(m);
@@ -85,6 +104,7 @@ int hf_model_tiny_open(hf_model **out, hf_backend *be, const hf_model_params *pa
         .name = "tiny",
         .backend = be,
         .stride_px = HF_TINY_STRIDE,
+        .is_light = true,
         .prepare = prepare,
         .extract = extract,
         .bytes = bytes,

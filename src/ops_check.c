@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <math.h>
 
+#include "src/classic_raw.h"
+
 int64_t hf_conv2d_out_size(int64_t in, int64_t kernel, int stride, int dilation, int pad_before,
                            int pad_after)
 {
@@ -215,4 +217,11 @@ void hf_check_pool(const hf_tensor *out, const hf_tensor *x, const hf_pool_param
            hf_conv2d_out_size(x->shape[1], p->kernel_h, p->stride, 1, p->pad_top, p->pad_bottom));
     assert(out->shape[2] ==
            hf_conv2d_out_size(x->shape[2], p->kernel_w, p->stride, 1, p->pad_left, p->pad_right));
+}
+
+void hf_check_classic_raw(const hf_tensor *out, const hf_tensor *rgb, const hf_classic_raw *raw)
+{
+    assert(out->dtype == HF_F32 && rgb->dtype == HF_U8 && rgb->n_dims == 3);
+    assert(rgb->shape[0] == raw->height && rgb->shape[1] == raw->width && rgb->shape[2] == 3);
+    assert(hf_tensor_channels(out) == raw->n_channels && hf_tensor_rows(out) == (int64_t)raw->h * raw->w);
 }

@@ -55,5 +55,6 @@ void hf_check_resize(const hf_tensor *out, const hf_tensor *x, const hf_resize_p
 void hf_check_rgb_to_image(const hf_tensor *out, const hf_tensor *rgb,
                            const hf_rgb_to_image_params *params);
 void hf_check_pool(const hf_tensor *out, const hf_tensor *x, const hf_pool_params *params);
+void hf_check_classic_raw(const hf_tensor *out, const hf_tensor *rgb, const hf_classic_raw *raw);
 
 #endif

@@ -64,5 +64,6 @@ int  hf_ref_rgb_to_image(hf_backend *, const hf_tensor *, const hf_tensor *,
                          const hf_rgb_to_image_params *, hf_error *);
 int  hf_ref_pool(hf_backend *, const hf_tensor *, const hf_tensor *, const hf_pool_params *,
                  hf_error *);
+int  hf_ref_classic_raw(hf_backend *, const hf_tensor *, const hf_tensor *, const hf_classic_raw *, hf_error *);
 
 #endif

@@ -86,6 +86,7 @@ int hf_ref_fill(hf_backend *be, hf_error *err)
         .resize = hf_ref_resize,
         .rgb_to_image = hf_ref_rgb_to_image,
         .pool = hf_ref_pool,
+        .classic_raw = hf_ref_classic_raw,
     };
     return HF_OK;
 }

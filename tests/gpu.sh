@@ -174,7 +174,7 @@ if wanted units; then
         must "units" 60 "$out/units.log" env GPU_STEP= sh -c '
             cd "$1" && bad=0
             for t in backend unet vae vit taesd clip_text aggregation tiny_net model_sd model_dino classic match_dense match_stay \
-                match_context splat fill first context session correspond refine; do
+                match_context splat fill first context session ahead correspond refine; do
                 "tests/test_$t" --quiet >"$2/unit_$t.log" 2>&1 || { bad=$((bad + 1)); echo "FAILED: test_$t"; tail -n 5 "$2/unit_$t.log"; }
             done
             echo "$bad programs failed"; [ "$bad" = 0 ]' units "$build" "$out"

@@ -45,7 +45,10 @@ static bool is_of_devices(size_t offset)
 {
     return offset == offsetof(hf_ops, memory) || offset == offsetof(hf_ops, plan_text) ||
            offset == offsetof(hf_ops, record_begin) || offset == offsetof(hf_ops, record_end) ||
-           offset == offsetof(hf_ops, replay) || offset == offsetof(hf_ops, recording_free);
+           offset == offsetof(hf_ops, replay) || offset == offsetof(hf_ops, recording_free) ||
+           offset == offsetof(hf_ops, alloc_host) || offset == offsetof(hf_ops, free_host) ||
+           offset == offsetof(hf_ops, mark_new) || offset == offsetof(hf_ops, mark_free) ||
+           offset == offsetof(hf_ops, mark) || offset == offsetof(hf_ops, wait);
 }
 
 Test(backend, every_backend_fills_every_entry_of_the_table)

@@ -42,8 +42,16 @@ same_on_both() {
 same_on_both context 20 -m classic
 same_on_both first 20 -m classic --match first
 
-run clip.mp4 -y --mask mask.png -m classic --device cuda --dry-run
-grep -q '^GPU ' stdout.txt && pass || fail "--dry-run does not tell the GPU's memory: $(cat stdout.txt)"
+# Frames shown ahead: a batch that ends early, both directions, two keys between which both are blended.
+mask mask3.png 3
+for batch in 1 2; do
+    run clip.mp4 -y --mask 1=mask.png --mask 3=mask3.png -m classic --size 48 --device cuda --batch $batch --masks "batch$batch"
+done
+diff -r -x '*.json' batch1 batch2 && pass || fail "masks differ with --batch 2"
+
+run clip.mp4 -y --mask mask.png -m classic --device cuda --batch 2 --dry-run
+grep -q '^GPU .* MB needed, .* MB available; .* MB taken' stdout.txt && grep -q '^ *features of 2 frames at a time' stdout.txt && pass ||
+    fail "--dry-run does not tell the GPU's memory: $(cat stdout.txt)"
 
 run clip.mp4 -y --mask mask.png -m classic --device auto --masks auto -v
 grep -q '^device cuda: ' stderr.txt && pass || fail "-v does not tell the device: $(cat stderr.txt)"
@@ -57,6 +65,12 @@ case ${HFPROP_CUDA_MODULE:-} in
     HF_EMULATED_MEMORY=1 "$hfprop" clip.mp4 -y --mask mask.png -m classic --device cuda --masks none >stdout.txt 2>stderr.txt
     code=$?
     [ "$code" = 5 ] && grep -q -e '--size' stderr.txt && pass || fail "too little memory: exit code $code, $(cat stderr.txt)"
+    # Frames of 1920 x 1440 pixels, 8.3 MB each: 64 at a time do not fit into 256 MB.
+    make -i color=gray:s=1920x1440:r=5 -frames:v 2 large.mp4
+    HF_EMULATED_MEMORY=256 "$hfprop" large.mp4 -y --mask mask.png -m classic --size 48 --device cuda --batch 64 --masks none --dry-run >stdout.txt 2>stderr.txt
+    code=$?
+    [ "$code" = 5 ] && grep -q 'a smaller --batch' stderr.txt && grep -q '^GPU .* MB needed' stdout.txt && pass ||
+        fail "too little memory for a batch: exit code $code, $(cat stdout.txt stderr.txt)"
     ;;
 *) skip "too little GPU memory: the module is not the emulated one" ;;
 esac

@@ -18,13 +18,14 @@ interrupt_after() {
     kill "-$2" "$pid"
 }
 
-# One whole run and one in pieces must be the same. $1 name, $2 frame of the stop, the rest: arguments.
+# One whole run and one in pieces must be the same. $1 name, $2 frame of the stop, the rest: arguments. $batch: frames that
+# are shown ahead in the pieces.
 in_pieces() {
     name=$1 stop=$2
     shift 2
     "$hfprop" clip.mp4 "$@" -o "$name-whole.mkv" --codec ffv1 --render overlay --masks "$name-whole" -q || fail "$name: whole run"
     rm -f log.json
-    "$hfprop" clip.mp4 "$@" -o "$name.mkv" --codec ffv1 --render overlay --masks "$name" -q --log-json log.json 2>stderr.txt &
+    "$hfprop" clip.mp4 "$@" --batch $batch -o "$name.mkv" --codec ffv1 --render overlay --masks "$name" -q --log-json log.json 2>stderr.txt &
     pid=$!
     if ! interrupt_after "$stop" INT; then
         fail "$name: the run was over before the signal"
@@ -36,7 +37,7 @@ in_pieces() {
     part=$(frames_of "$name.mkv")
     [ "${part:-0}" -ge "$stop" ] && [ "$part" -lt $n ] && pass || fail "$name: $part frames in the interrupted file"
     [ -e "$name.mkv.hfprop.resume" ] && pass || fail "$name: no checkpoint"
-    "$hfprop" clip.mp4 "$@" -o "$name.mkv" --codec ffv1 --render overlay --masks "$name" -q --resume 2>stderr.txt && pass ||
+    "$hfprop" clip.mp4 "$@" --batch $batch -o "$name.mkv" --codec ffv1 --render overlay --masks "$name" -q --resume 2>stderr.txt && pass ||
         fail "$name: --resume: $(cat stderr.txt)"
     [ "$(frames_of "$name.mkv")" = $n ] && pass || fail "$name: $(frames_of "$name.mkv") frames after --resume"
     diff -rq -x '*.json' "$name" "$name-whole" && pass || fail "$name: masks differ after --resume"
@@ -47,9 +48,11 @@ in_pieces() {
     find . -name '*.part' | grep -q . && fail "$name: .part left" || pass
 }
 
+batch=1
 in_pieces forward 20 --mask mask.png
-in_pieces between 10 --mask 0=mask.png --mask 20=mask20.png
 in_pieces backward 5 --mask 20=mask20.png
+batch=7
+in_pieces between 10 --mask 0=mask.png --mask 20=mask20.png
 in_pieces first 10 --mask mask.png --match first
 
 # Other settings do not fit.

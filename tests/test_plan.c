@@ -24,6 +24,7 @@ Test(plan, one_key_on_the_first_frame_goes_forward_to_the_end)
     assert_segment(0, 0, 0, 0, -1, -1);
     assert_segment(1, 1, HF_PLAN_END, -1, 0, -1);
     cr_assert_eq(hf_plan_n_backward(&plan, 0), 0);
+    cr_assert_eq(hf_plan_longest(&plan, 0, 64), 64); /* who knows where it ends */
 }
 
 Test(plan, two_keys_inside_give_all_three_kinds_of_segment)
@@ -37,6 +38,9 @@ Test(plan, two_keys_inside_give_all_three_kinds_of_segment)
     assert_segment(4, 11, 20, -1, 1, -1);
     cr_assert_eq(hf_plan_n_backward(&plan, 2), 3 + 4);
     cr_assert_eq(hf_plan_n_backward(&plan, 8), 2);
+    cr_assert_eq(hf_plan_longest(&plan, 0, 64), 10);
+    cr_assert_eq(hf_plan_longest(&plan, 0, 2), 2);
+    cr_assert_eq(hf_plan_longest(&plan, 1000, 64), 1);
 }
 
 Test(plan, neighbouring_keys_have_nothing_between_them)

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "propagate/context_ops.h"
 #include "propagate/warp.h"
+#include "tests/backends.h"
 
 static void warp(uint8_t *out, const uint8_t *rgba, const float *xy, const float *cover, int w, int h)
 {
@@ -66,4 +68,36 @@ Test(warp, fading_a_splatted_edit_follows_the_same_rule)
     hf_warp_fade(m, cover, 2);
     const float want[8] = { 100, 50, 25, 200, 50, 25, 12.5f, 100 };
     cr_assert_eq(memcmp(m, want, sizeof(want)), 0);
+}
+
+/* Coordinates between pixels, whole, beside the frame and missing; cover from 0 to 1. */
+Test(warp, every_backend_gives_the_bytes_of_the_host)
+{
+    enum { W = 37, H = 19, N = W * H };
+    uint8_t rgba[4 * N], want[4 * N], got[4 * N];
+    float xy[2 * N], cover[N], multiplied[4 * N], got_multiplied[4 * N];
+    for (int i = 0; i < N; i++) {
+        for (int c = 0; c < 4; c++)
+            rgba[4 * i + c] = (uint8_t)(i * (31 + 7 * c) >> 2);
+        xy[2 * i] = i % 5 ? (float)(i * 3 % (W + 6)) - 3 + 0.37f * (float)(i % 3) : (float)(i % W);
+        xy[2 * i + 1] = i % 11 ? (float)(i / W) + 0.21f * (float)(i % 4) : NAN;
+        cover[i] = (float)(i % 17) / 16;
+    }
+    hf_warp_edit(multiplied, rgba, xy, cover, W, H);
+    hf_warp_straighten(want, multiplied, N);
+    for (const char *const *name = test_backends(); *name; name++) {
+        hf_backend *be;
+        hf_tensor edit = hf_tensor_view(NULL, HF_U8, 3, H, W, 4), out = edit, from = hf_tensor_view(NULL, HF_F32, 3, H, W, 2);
+        hf_tensor trust = hf_tensor_view(NULL, HF_F32, 2, H, W), sum = hf_tensor_view(NULL, HF_F32, 3, H, W, 4);
+        cr_assert_eq(hf_backend_open(&be, *name, 1, NULL), HF_OK);
+        put(be, &edit, rgba), put(be, &from, xy), put(be, &trust, cover), put_byte(be, &sum, 1), put_byte(be, &out, 1);
+        cr_assert_eq(be->ops.context->warp(be, sum.data, edit.data, from.data, trust.data, W, H, NULL), HF_OK);
+        cr_assert_eq(be->ops.context->straighten(be, out.data, sum.data, N, NULL), HF_OK);
+        get(be, got_multiplied, &sum);
+        get(be, got, &out);
+        cr_expect_eq(memcmp(got_multiplied, multiplied, sizeof(multiplied)), 0, "%s: other sums", *name);
+        cr_expect_eq(memcmp(got, want, sizeof(want)), 0, "%s: other colours", *name);
+        drop(be, &edit), drop(be, &from), drop(be, &trust), drop(be, &sum), drop(be, &out);
+        hf_backend_close(&be);
+    }
 }

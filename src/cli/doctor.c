@@ -13,6 +13,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "io/hw_decode.h"
 #include "src/backend.h"
 #include "src/hfprop.h"
 #include "src/model.h"
@@ -136,6 +137,13 @@ static void tell_cuda(FILE *out)
     hf_backend_close(&be);
 }
 
+static void tell_nvdec(FILE *out)
+{
+    char text[512];
+    int is_there = hf_hw_probe(text, sizeof(text), "cuda");
+    line(out, is_there, "NVDEC (--hwdec)", text);
+}
+
 int hf_doctor_main(FILE *out)
 {
     char text[64];
@@ -157,6 +165,7 @@ int hf_doctor_main(FILE *out)
     tell_libraries(out);
     good = tell_encoders(out);
     tell_cuda(out);
+    tell_nvdec(out);
     fprintf(out, good ? "hfprop can do its main job here\n" : "hfprop cannot write its usual output here\n");
     return good ? 0 : 1;
 }

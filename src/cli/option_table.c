@@ -258,9 +258,14 @@ const hf_option_row hf_option_table[] = {
       .role = MANNER, .verbs = ANY_MODEL | EVAL, .field = FIELD(n_threads), .initial = "0", .min = 1,
       .max = 1024, .word = "auto",
       .help = "processor threads; auto: one for each processor this process may use" },
-    { .group = "Performance", .name = "batch", .arg = "N", .kind = HF_OPT_INT, .role = MANNER, .verbs = FEATURES,
+    { .group = "Performance", .name = "hwdec", .arg = "WHEN", .kind = HF_OPT_CHOICE, .role = MANNER, .verbs = VIDEO,
+      .field = FIELD(hwdec), .initial = "auto", .choices = "auto|on|off",
+      .help = "decode the video on the GPU (NVDEC); auto: where there is one that --device does not leave out, and it gives "
+              "the same frames, else in software; on: or fail" },
+    { .group = "Performance", .name = "batch", .arg = "N", .kind = HF_OPT_INT, .role = MANNER, .verbs = RUN | FEATURES,
       .field = FIELD(batch), .initial = "0", .min = 1, .max = HF_MAX_BATCH, .word = "auto",
-      .help = "images that a model of Stable Diffusion computes together; auto: 8 on a GPU, else 1; fewer need less memory" },
+      .help = "frames or images whose features are computed together; auto: 8 on a GPU for a model that gains from it "
+              "(fewer where memory is short), else 1; fewer need less memory" },
 
     { .group = "Pairs of images", .name = "mask-a", .arg = "FILE", .kind = HF_OPT_TEXT, .verbs = MATCH | WARP,
       .field = FIELD(mask_a), .help = "only this part of A: a mask, or an image whose bright half is the object" },

@@ -135,6 +135,7 @@ typedef struct hf_options {
     const char *sidecar;
 
     int n_threads;
+    int hwdec; /* hf_auto_switch */
     int batch; /* images computed together; 0: what suits the device */
 
     /* hfprop davis and batch: many runs. input is the tree, the list or the folder, out the folder of results. */

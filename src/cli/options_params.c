@@ -52,6 +52,7 @@ void hf_options_session(hf_session_params *params, const hf_options *o, int widt
         .feather_px = (float)o->feather_px,
         .despeckle_px = o->despeckle_px,
         .fill_holes_px = o->fill_holes_px,
+        .batch = o->batch ? o->batch : HF_BATCH_AUTO,
     };
     hf_options_model(&params->model, o);
 }

@@ -48,6 +48,20 @@ float hf_plan_left_weight(const hf_segment *segment, int64_t frame)
     return (float)(segment->right_at - frame) / (float)(segment->right_at - segment->left_at);
 }
 
+int64_t hf_plan_longest(const hf_plan *plan, int64_t frame, int64_t most)
+{
+    int64_t longest = 1;
+    for (int i = 0; i < plan->n; i++) {
+        const hf_segment *s = &plan->segment[i];
+        int64_t first = s->first > frame ? s->first : frame;
+        if (s->last < first || (s->left < 0 && s->right < 0))
+            continue;
+        int64_t n = s->last - first < most ? s->last - first + 1 : most; /* the end may be HF_PLAN_END */
+        longest = n > longest ? n : longest;
+    }
+    return longest;
+}
+
 int64_t hf_plan_n_backward(const hf_plan *plan, int64_t frame)
 {
     int64_t n = 0;

@@ -39,6 +39,9 @@ int hf_plan_find(const hf_plan *plan, int64_t frame);
 /* Weight of the left key in a segment with two: 1 beside it, towards 0 beside the right one. */
 float hf_plan_left_weight(const hf_segment *segment, int64_t frame);
 
+/* Frames of the longest segment that is followed at all, from `frame` on: 1 to most. */
+int64_t hf_plan_longest(const hf_plan *plan, int64_t frame, int64_t most);
+
 /* Frames that are followed backward, from `frame` on (0 if the model needs no passes). */
 int64_t hf_plan_n_backward(const hf_plan *plan, int64_t frame);
 

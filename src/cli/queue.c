@@ -70,6 +70,15 @@ int hf_queue_pop(hf_queue *queue, void **item)
     return rc;
 }
 
+int hf_queue_pop_now(hf_queue *queue, void **item)
+{
+    pthread_mutex_lock(&queue->lock);
+    int is_empty = !queue->n && !queue->finished && !queue->aborted;
+    pthread_mutex_unlock(&queue->lock);
+    *item = NULL;
+    return is_empty ? HF_OK : hf_queue_pop(queue, item); /* one thread pops: what is there stays until then */
+}
+
 static void stop(hf_queue *queue, int *flag)
 {
     pthread_mutex_lock(&queue->lock);

@@ -22,6 +22,9 @@ int hf_queue_push(hf_queue *queue, void *item);
  * HF_EINTERRUPTED after abort. *item is NULL unless HF_OK. */
 int hf_queue_pop(hf_queue *queue, void **item);
 
+/* The same without waiting: HF_OK with *item NULL where there is none yet. One thread alone may pop. */
+int hf_queue_pop_now(hf_queue *queue, void **item);
+
 /* No more items will come: pops get what is there, then HF_EOF. */
 void hf_queue_finish(hf_queue *queue);
 

@@ -98,6 +98,19 @@ static int read_drawings(hf_run *run, hf_error *err)
 
 /* ---- input ---- */
 
+/* The GPU decodes only where it may compute, too. */
+static void choose_hwdec(hf_video_in_params *params, const hf_options *o)
+{
+    const char *number = strchr(o->device, ':');
+    int is_gpu = strcmp(o->device, "auto") == 0 || strncmp(o->device, "cuda", 4) == 0;
+
+    if (o->hwdec == HF_SWITCH_ON)
+        params->hwdec = HF_HWDEC_ON;
+    else
+        params->hwdec = o->hwdec == HF_SWITCH_AUTO && is_gpu ? HF_HWDEC_AUTO : HF_HWDEC_OFF;
+    params->hw_device = is_gpu && number ? number + 1 : NULL;
+}
+
 static int open_input(hf_run *run, hf_error *err)
 {
     const hf_options *o = run->options;
@@ -108,10 +121,13 @@ static int open_input(hf_run *run, hf_error *err)
     params.fps_den = o->fps.den;
     params.deinterlace = o->deinterlace ? HF_DEINTERLACE_AUTO : HF_DEINTERLACE_OFF;
     params.n_threads = o->n_threads;
+    choose_hwdec(&params, o);
     run->stage = HF_STAGE_INPUT;
     if ((rc = hf_video_in_open(&run->in, o->input, &params, err)) < 0)
         return rc;
     run->info = hf_video_in_get_info(run->in);
+    if (!run->info->is_images)
+        hf_report_detail(run->report, "decoder: %s, %s", run->info->codec, hf_video_in_decoder(run->in));
     if (o->fps.den && !run->info->is_images)
         hf_report_warn(run->report, -1, "--fps is for image folders; %s keeps its own time stamps", o->input);
     return HF_OK;
@@ -203,7 +219,10 @@ static int open_session(hf_run *run, hf_error *err)
 {
     run->stage = HF_STAGE_USAGE;
     hf_options_session(&run->params, run->options, run->info->width, run->info->height);
-    run->params.no_coordinates = run->options->render != HF_RENDER_COLORMAP; /* edits have them all the same */
+    int64_t most = run->n_frames > 0 && run->n_frames < HF_MAX_BATCH ? run->n_frames : HF_MAX_BATCH;
+    if (!run->options->batch) /* no more at a time than are followed in one go */
+        run->params.batch = -(int)hf_plan_longest(&run->plan, run->start, most);
+    run->params.no_coordinates = run->options->render == HF_RENDER_COLORMAP ? 0 : 2;
     int rc = hf_session_open(&run->session, &run->params, err);
     if (rc >= 0)
         tell_device(run);
@@ -293,7 +312,7 @@ static void close_run(hf_run *run)
 {
     hf_outputs_close(&run->outputs);
     hf_sidecar_close(&run->sidecar);
-    for (int i = 0; i < HF_RUN_N_JOBS; i++)
+    for (int i = 0; i < HF_RUN_MAX_JOBS; i++)
         hf_job_free(&run->job[i]);
     hf_queue_free(&run->free_jobs);
     hf_queue_free(&run->decoded);
@@ -398,10 +417,17 @@ static void tell_memory(const hf_run *run)
     hf_device_info device = { 0 };
     if (run->session)
         hf_session_device(run->session, &device);
-    if (device.bytes_total)
-        hf_report_note(run->report, "GPU memory: %.0f MB of %.0f MB are free; a smaller --size, a smaller --square of "
-                       "Stable Diffusion, --precision f16 or a smaller --recent needs less, and --device cpu none",
-                       (double)device.bytes_free / 1e6, (double)device.bytes_total / 1e6);
+    if (!device.bytes_total)
+        return;
+    hf_session_params p;
+    char batch[64] = "";
+    hf_session_settings(run->session, &p);
+    if (p.batch > 1)
+        snprintf(batch, sizeof(batch), "a smaller --batch (it is %d now), ", p.batch);
+    hf_report_note(run->report, "GPU memory: %.0f MB of %.0f MB are free; %sa smaller --size, a smaller --square of "
+                   "Stable Diffusion, %sor a smaller --recent needs less, and --device cpu none",
+                   (double)device.bytes_free / 1e6, (double)device.bytes_total / 1e6, batch,
+                   p.model.precision == HF_PRECISION_F32 ? "--precision f16 " : "");
 }
 
 static int do_run(hf_run *run, int argc, char **argv, hf_error *err)
@@ -412,8 +438,8 @@ static int do_run(hf_run *run, int argc, char **argv, hf_error *err)
     if (rc < 0)
         return rc;
     if (run->options->dry_run) {
-        hf_run_print_plan(run, stdout);
-        return HF_OK;
+        run->stage = HF_STAGE_WORK;
+        return hf_run_print_plan(run, stdout, err);
     }
     if ((rc = open_outputs(run, argc, argv, err)) < 0)
         return rc;

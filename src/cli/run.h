@@ -2,6 +2,7 @@
  *
  * run.c        opens and checks everything, then finishes: reading starts here
  * run_read.c   the decoding thread: frames in the order of the plan
+ * run_ahead.c  decoded frames that wait, shown to the session ahead
  * run_flow.c   --flow: fields from files
  * run_loop.c   computing (the calling thread) and the encoding thread
  * run_tell.c   plan, sidecar and summary for people and programs
@@ -26,7 +27,9 @@
 #include "src/cli/report.h"
 #include "src/cli/sidecar.h"
 
-#define HF_RUN_N_JOBS 4                   /* one in each hand and one between */
+#define HF_RUN_N_JOBS 4                   /* one in each hand and one between, beside those that were shown ahead */
+#define HF_RUN_MAX_SHOWN (2 * HF_MAX_BATCH)
+#define HF_RUN_MAX_JOBS (HF_RUN_N_JOBS + HF_RUN_MAX_SHOWN)
 #define HF_RUN_REVERSE_BYTES (64 << 20)   /* frames kept to be handed on in reverse */
 
 /* What is drawn on one key frame. */
@@ -62,7 +65,8 @@ typedef struct hf_run {
     hf_frame *ahead; /* NULL = none */
 
     /* The pipeline. */
-    hf_job   *job[HF_RUN_N_JOBS];
+    int       n_batch; /* frames that are shown to the session at a time; 0: none */
+    hf_job   *job[HF_RUN_MAX_JOBS];
     hf_queue *free_jobs, *decoded, *computed;
 
     /* Results of the pipeline. */
@@ -93,6 +97,29 @@ typedef struct hf_reader {
 /* Thread: decode the frames of the plan from run->start on into run->decoded, finish it at the end. */
 void *hf_run_read_thread(void *reader);
 
+/* ---- run_ahead.c ---- */
+
+/* Decoded frames in the hands of the computing thread: none but the next one where nothing is shown ahead. */
+typedef struct hf_run_ahead {
+    hf_run *run;
+    hf_job *job[HF_RUN_MAX_SHOWN]; /* a ring */
+    int     first, n;
+    int     n_shown[2]; /* frames of the ring's beginning that the session has seen, batch by batch */
+} hf_run_ahead;
+
+/* The next frame, which stays where it is. HF_EOF: there is none; HF_EINTERRUPTED: the queue was aborted. */
+int hf_run_ahead_next(hf_run_ahead *ahead, hf_job **job);
+
+/* Show the session the next frame and those behind it that are followed from the same key in the same direction. Waits
+ * for the decoder until the first batch is full, not for the second one. Errors of hf_session_look_ahead. */
+int hf_run_ahead_show(hf_run_ahead *ahead, hf_error *err);
+
+/* The next frame is done with. */
+void hf_run_ahead_drop(hf_run_ahead *ahead);
+
+/* Jobs that a run needs. */
+int hf_run_n_jobs(const hf_run *run);
+
 /* ---- run_loop.c ---- */
 
 /* Everything between open and finish: three threads, until the end, a failure or Ctrl-C. */
@@ -111,8 +138,8 @@ int hf_run_read_flow(hf_run *run, float *flow, int key, const hf_frame *frame, h
 
 /* ---- run_tell.c ---- */
 
-/* --dry-run. Measures the session, which is of no use for a run afterwards. */
-void hf_run_print_plan(hf_run *run, FILE *out);
+/* --dry-run. Measures the session, which is of no use for a run afterwards. Fails as the run would fail to begin. */
+int  hf_run_print_plan(hf_run *run, FILE *out, hf_error *err);
 int  hf_run_open_sidecar(hf_run *run, int argc, char **argv, int64_t keep_before, hf_error *err);
 int  hf_run_finish_sidecar(hf_run *run, const char *state, hf_error *err);
 void hf_run_send_start(hf_run *run, int argc, char **argv);

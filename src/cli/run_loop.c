@@ -57,19 +57,20 @@ static int read_cells(follower *f, const hf_segment *segment, int64_t frame, hf_
 
 /* ---- computing ---- */
 
+/* The frame beside the right key is about to be followed. */
+static int enter_backward(follower *f, int i, hf_error *err)
+{
+    int rc;
+    f->back_segment = i;
+    if (!f->spool && (rc = open_spool(&f->spool, err)) < 0)
+        return rc;
+    rewind(f->spool);
+    return hf_session_follow(f->run->session, f->run->plan.segment[i].right, err);
+}
+
 static int track_backward(follower *f, const hf_job *job, hf_error *err)
 {
-    int i = hf_plan_find(&f->run->plan, job->frame->index), rc;
-    const hf_segment *segment = &f->run->plan.segment[i];
-
-    if (i != f->back_segment) {
-        f->back_segment = i;
-        if (!f->spool && (rc = open_spool(&f->spool, err)) < 0)
-            return rc;
-        rewind(f->spool);
-        if ((rc = hf_session_follow(f->run->session, segment->right, err)) < 0)
-            return rc;
-    }
+    int rc;
     if ((rc = hf_session_track(f->run->session, f->right, job->frame->rgb, err)) < 0)
         return rc;
     return write_cells(f, err);
@@ -122,19 +123,33 @@ static int gather(hf_followed followed[2], int *n, follower *f, const hf_segment
     return HF_OK;
 }
 
+/* Follow the key that this frame and those behind it are followed from. */
+static int enter(follower *f, const hf_job *job, hf_error *err)
+{
+    int i = hf_plan_find(&f->run->plan, job->frame->index);
+    if (job->is_backward)
+        return i != f->back_segment ? enter_backward(f, i, err) : HF_OK;
+    return i != f->segment ? enter_segment(f, i, err) : HF_OK;
+}
+
 static int render(follower *f, hf_job *job, hf_error *err)
 {
     hf_run *run = f->run;
-    int i = hf_plan_find(&run->plan, job->frame->index), n = 0, rc;
-    const hf_segment *segment = &run->plan.segment[i];
+    int n = 0, rc;
+    const hf_segment *segment = &run->plan.segment[f->segment];
     hf_followed followed[2];
     hf_result result;
 
-    if (i != f->segment && (rc = enter_segment(f, i, err)) < 0)
-        return rc;
     if (segment->key >= 0) {
         if ((rc = hf_session_render_key(run->session, &result, segment->key, err)) < 0)
             return rc;
+        hf_outputs_compose(run->outputs, job, &result);
+        return HF_OK;
+    }
+    if (segment->left >= 0 && segment->right < 0 && f->left) { /* nothing to blend: no need to have the cells here */
+        if ((rc = hf_session_step(run->session, &result, job->frame->rgb, err)) < 0)
+            return rc;
+        run->is_state_good = 1;
         hf_outputs_compose(run->outputs, job, &result);
         return HF_OK;
     }
@@ -146,12 +161,15 @@ static int render(follower *f, hf_job *job, hf_error *err)
     return HF_OK;
 }
 
-static int compute_job(follower *f, hf_job *job, hf_error *err)
+static int compute_job(follower *f, hf_run_ahead *ahead, hf_job *job, hf_error *err)
 {
     hf_run *run = f->run;
     double start = hf_now_s();
     int rc;
 
+    if ((rc = enter(f, job, err)) < 0 || (rc = hf_run_ahead_show(ahead, err)) < 0)
+        return rc;
+    hf_run_ahead_drop(ahead);
     if (job->is_backward) {
         if ((rc = track_backward(f, job, err)) < 0)
             return rc;
@@ -169,7 +187,8 @@ static int compute_job(follower *f, hf_job *job, hf_error *err)
 static int compute(hf_run *run, hf_error *err)
 {
     follower f = { .run = run, .segment = -1, .back_segment = -1 };
-    void *item;
+    hf_run_ahead ahead = { .run = run };
+    hf_job *job;
     int rc = HF_OK;
 
     if (hf_session_needs_tracking(run->session) &&
@@ -181,8 +200,8 @@ static int compute(hf_run *run, hf_error *err)
             rc = hf_fail(err, HF_ENOMEM, "--flow: out of memory");
             goto end;
         }
-    while ((rc = hf_queue_pop(run->decoded, &item)) == HF_OK) {
-        if ((rc = compute_job(&f, item, err)) < 0)
+    while ((rc = hf_run_ahead_next(&ahead, &job)) == HF_OK) {
+        if ((rc = compute_job(&f, &ahead, job, err)) < 0)
             break;
         if (hf_interrupted()) {
             run->is_interrupted = 1;
@@ -240,12 +259,11 @@ static void *write_thread(void *argument)
 
 static int new_queues(hf_run *run, hf_error *err)
 {
-    int rc;
-    if ((rc = hf_queue_new(&run->free_jobs, HF_RUN_N_JOBS, err)) < 0 ||
-        (rc = hf_queue_new(&run->decoded, HF_RUN_N_JOBS, err)) < 0 ||
-        (rc = hf_queue_new(&run->computed, HF_RUN_N_JOBS, err)) < 0)
+    int n = hf_run_n_jobs(run), rc;
+    if ((rc = hf_queue_new(&run->free_jobs, n, err)) < 0 || (rc = hf_queue_new(&run->decoded, n, err)) < 0 ||
+        (rc = hf_queue_new(&run->computed, n, err)) < 0)
         return rc;
-    for (int i = 0; i < HF_RUN_N_JOBS; i++) {
+    for (int i = 0; i < n; i++) {
         if ((rc = hf_job_new(&run->job[i], &run->outputs_plan, run->info->width, run->info->height, err)) < 0)
             return rc;
         hf_queue_push(run->free_jobs, run->job[i]);
@@ -288,8 +306,13 @@ int hf_run_loop(hf_run *run, hf_error *err)
     writer w = { .run = run };
     pthread_t read_id, write_id;
     double start = hf_now_s();
-    int rc;
+    int rc = hf_session_batch(run->session, err);
 
+    if (rc < 0) {
+        run->stage = HF_STAGE_WORK;
+        return rc;
+    }
+    run->n_batch = rc;
     if ((rc = new_queues(run, err)) < 0)
         return rc;
     if (pthread_create(&write_id, NULL, write_thread, &w) != 0)

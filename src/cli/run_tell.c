@@ -55,8 +55,8 @@ static json_t *session_json(const hf_run *run)
 {
     hf_session_params p;
     hf_session_settings(run->session, &p);
-    return json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:f, s:b}", "model", p.model.name ? p.model.name : "", "device",
-                     p.device ? p.device : "", "threads", p.n_threads, "size", p.size, "match",
+    return json_pack("{s:s, s:s, s:i, s:o, s:i, s:s, s:i, s:i, s:i, s:f, s:b}", "model", p.model.name ? p.model.name : "", "device",
+                     p.device ? p.device : "", "threads", p.n_threads, "decoder", hf_json_text(hf_video_in_decoder(run->in)), "size", p.size, "match",
                      match_name(p.match), "recent", p.n_recent, "k", p.k, "radius",
                      p.radius_cells, "temperature", (double)p.temperature, "refine", p.refine > 0);
 }
@@ -219,33 +219,72 @@ static void print_passes(const hf_run *run, FILE *out)
     }
 }
 
-/* Following the drawn frame into itself costs what any frame costs; the first time also fills caches. */
-static void print_speed(hf_run *run, FILE *out)
+/* Following the drawn frame into itself costs what any frame costs. *seconds: of one frame; 0: there was none. */
+static int try_frames(hf_run *run, double *seconds, hf_error *err)
 {
+    const uint8_t *rgb[HF_MAX_BATCH];
+    int n = run->n_batch ? run->n_batch : 1, rc;
     hf_result result;
-    double seconds = 0;
-    if (!run->ahead || hf_session_follow(run->session, 0, NULL) < 0)
-        return;
-    for (int i = 0; i < 3; i++) {
+
+    *seconds = 0;
+    if (!run->ahead)
+        return HF_OK;
+    if ((rc = hf_session_follow(run->session, 0, err)) < 0)
+        return rc;
+    for (int i = 0; i < n; i++)
+        rgb[i] = run->ahead->rgb;
+    for (int round = 0; round < 3; round++) { /* the first time also fills caches */
         double start = hf_now_s();
-        if (hf_session_step(run->session, &result, run->ahead->rgb, NULL) < 0)
-            return;
-        seconds = hf_now_s() - start;
+        if (run->n_batch && (rc = hf_session_look_ahead(run->session, rgb, n, err)) < 0)
+            return rc;
+        for (int i = 0; i < n; i++)
+            if ((rc = hf_session_step(run->session, &result, rgb[i], err)) < 0)
+                return rc;
+        *seconds = (hf_now_s() - start) / n;
     }
+    return HF_OK;
+}
+
+static void print_speed(const hf_run *run, double seconds, FILE *out)
+{
+    if (seconds <= 0)
+        return;
     fprintf(out, "speed    about %.0f ms a frame for computing on this machine now", 1e3 * seconds);
     if (run->n_frames > 0)
         fprintf(out, ", %.0f s in all", seconds * (double)run->n_frames);
     fprintf(out, "; decoding and encoding run beside it\n");
 }
 
-void hf_run_print_plan(hf_run *run, FILE *out)
+/* What of it is new, where it is the GPU's. */
+static void print_gpu(const hf_run *run, const hf_session_memory *memory, const hf_device_info *before, FILE *out)
 {
-    int64_t jobs = HF_RUN_N_JOBS * hf_job_bytes(&run->outputs_plan, run->info->width, run->info->height);
-    int64_t session = hf_session_bytes(&run->params, run->n_ids, run->n_drawings, run->has_edit);
+    hf_device_info now;
+    hf_session_device(run->session, &now);
+    if (!now.bytes_total)
+        return;
+    fprintf(out, "GPU      %s: about %.0f MB needed, %.0f MB available; %.0f MB taken in a trial, %.0f MB left\n", now.about,
+            (double)memory->device / 1e6, (double)(before->bytes_free + before->bytes_used) / 1e6,
+            (double)now.bytes_peak / 1e6, (double)now.bytes_free / 1e6);
+    if (run->n_batch)
+        fprintf(out, "         features of %d frame%s at a time, while %s before are matched\n", run->n_batch,
+                run->n_batch > 1 ? "s" : "", run->n_batch > 1 ? "those" : "the one");
+}
+
+int hf_run_print_plan(hf_run *run, FILE *out, hf_error *err)
+{
+    hf_session_memory memory;
+    hf_device_info before;
+    double seconds = 0;
+    hf_session_device(run->session, &before);
+    hf_session_foretell(run->session, &memory, run->n_ids, run->n_drawings, run->has_edit);
+    int rc = hf_session_batch(run->session, err);
+    run->n_batch = rc > 0 ? rc : 0;
+    if (rc >= 0 && run->options->flow == NULL)
+        rc = try_frames(run, &seconds, err);
+    int64_t jobs = hf_run_n_jobs(run) * hf_job_bytes(&run->outputs_plan, run->info->width, run->info->height);
     int64_t backward = hf_session_needs_tracking(run->session) && hf_plan_n_backward(&run->plan, run->start) > 0
                            ? HF_RUN_REVERSE_BYTES : 0;
     hf_session_params p;
-    hf_device_info device;
 
     hf_session_settings(run->session, &p);
     print_input(run, out);
@@ -256,15 +295,13 @@ void hf_run_print_plan(hf_run *run, FILE *out)
                 match_name(p.match), p.size);
     print_passes(run, out);
     print_outputs(run, out);
-    fprintf(out, "memory   about %.0f MB for the session, %.0f MB for frames in work", (double)session / 1e6,
+    fprintf(out, "memory   about %.0f MB for the session, %.0f MB for frames in work", (double)memory.host / 1e6,
             (double)jobs / 1e6);
     if (backward)
         fprintf(out, ", up to %.0f MB for the backward pass", (double)backward / 1e6);
     fprintf(out, "; decoder and encoder take their own\n");
-    print_speed(run, out);
-    hf_session_device(run->session, &device);
-    if (device.bytes_total)
-        fprintf(out, "GPU      %s: %.0f MB taken, %.0f MB left\n", device.about, (double)device.bytes_peak / 1e6,
-                (double)device.bytes_free / 1e6);
+    print_speed(run, seconds, out);
+    print_gpu(run, &memory, &before, out);
     fprintf(out, "nothing was written (--dry-run)\n");
+    return rc < 0 ? rc : HF_OK;
 }

@@ -195,6 +195,51 @@ static void check_graph(void)
     cudaFree(out);
 }
 
+/* A stream that waits gets what was in the other one when the event was recorded, not before it and no more. */
+static void check_events(void)
+{
+    bool strict = getenv("HF_EMULATED_STRICT") && atoi(getenv("HF_EMULATED_STRICT")) > 0;
+    float *in = device_copy(std::vector<float>(256, 1.0f)), *out = device_copy(std::vector<float>(2, 0.0f)), got[2];
+    cudaStream_t other = NULL;
+    cudaEvent_t event = NULL;
+    cudaStreamCreate(&other);
+    cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+    cudaStreamWaitEvent(stream, event, 0); /* never recorded: nothing to wait for */
+    HF_LAUNCH(sum_kernel, 1, 256, 0, other, out, in, 256);
+    cudaEventRecord(event, other);
+    HF_LAUNCH(sum_kernel, 1, 256, 0, other, out, in, 256);
+    cudaMemcpyAsync(&got[0], out, sizeof(float), cudaMemcpyDeviceToHost, stream);
+    cudaStreamWaitEvent(stream, event, 0);
+    cudaMemcpyAsync(&got[1], out, sizeof(float), cudaMemcpyDeviceToHost, stream);
+    cudaStreamSynchronize(stream);
+    expect(got[0] == (strict ? 0 : 512), "a stream that does not wait for another one");
+    expect(got[1] == (strict ? 256 : 512), "a stream that waits for an event");
+    cudaEventDestroy(event);
+    cudaStreamDestroy(other);
+    cudaFree(in);
+    cudaFree(out);
+}
+
+/* The current device is one of each thread, and a stream belongs to one. */
+static void check_devices(void)
+{
+    cudaStream_t second = NULL;
+    setenv("HF_EMULATED_DEVICES", "2", 1);
+    cudaSetDevice(1);
+    cudaStreamCreate(&second);
+    int *data = device_copy(std::vector<int>(64, 1));
+    HF_LAUNCH(reverse_kernel, 1, 64, 256, second, data, 64, false);
+    expect(cudaGetLastError() == cudaSuccess, "a kernel on the second device");
+    HF_LAUNCH(reverse_kernel, 1, 64, 256, stream, data, 64, false);
+    expect(cudaGetLastError() == cudaErrorInvalidResourceHandle, "a kernel in a stream of another device");
+    cudaFree(data);
+    cudaStreamDestroy(second);
+    expect(cudaSetDevice(2) == cudaErrorInvalidDevice, "a third device");
+    cudaGetLastError();
+    cudaSetDevice(0);
+    unsetenv("HF_EMULATED_DEVICES");
+}
+
 static void check_launches(void)
 {
     int *data = device_copy(std::vector<int>(64, 1));
@@ -244,6 +289,8 @@ int main(void)
     check_reverse("7");
     check_copies();
     check_graph();
+    check_events();
+    check_devices();
     check_launches();
     for (int kind = 0; kind < 6; kind++)
         expect(mistake_is_seen(kind), mistakes[kind]);

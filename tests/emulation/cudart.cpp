@@ -5,9 +5,11 @@
  * before it waited, ends with a fault instead of passing here and failing on a GPU.
  * Capture keeps the list; launching the graph does it again.
  */
+#include "tests/emulation/copies.h"
 #include "tests/emulation/runtime.h"
 
 #include <chrono>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -23,12 +25,15 @@ struct CUgraphExec_st {
     std::vector<work> nodes;
 };
 struct CUstream_st {
-    std::vector<work> queue;
-    CUgraph_st       *capture;     /* NULL: not capturing */
-    bool              invalidated; /* a call that a capture does not allow was made */
+    std::deque<work> queue;
+    uint64_t         n_queued, n_done; /* things ever */
+    int              device;
+    CUgraph_st      *capture;     /* NULL: not capturing */
+    bool             invalidated; /* a call that a capture does not allow was made */
 };
 struct CUevent_st {
-    CUstream_st                          *stream;
+    CUstream_st                          *stream; /* NULL: never recorded */
+    uint64_t                              after;  /* so many things of the stream */
     std::chrono::steady_clock::time_point time;
 };
 
@@ -36,6 +41,7 @@ static std::recursive_mutex lock;
 typedef std::lock_guard<std::recursive_mutex> locked;
 
 static thread_local cudaError_t last_error;
+static thread_local int current_device;
 /* Never destroyed: a module is not closed, and its program may still free memory while it ends. */
 static std::vector<CUstream_st *> &streams = *new std::vector<CUstream_st *>;
 static CUstream_st default_stream;
@@ -69,11 +75,12 @@ static const size_t RANGE_BYTES = (size_t)1 << 36;
 
 typedef struct block {
     size_t bytes;
-    bool   host;
+    int    device; /* -1: host */
 } block;
 static std::map<char *, block> &blocks = *new std::map<char *, block>;
 static std::multimap<size_t, char *> &free_blocks = *new std::multimap<size_t, char *>; /* of the range, by size */
-static size_t bytes_in_use, range_used;
+enum { MOST_DEVICES = 16 };
+static size_t bytes_in_use[MOST_DEVICES], range_used;
 static char *range;
 static int n_open; /* work that runs now may touch device memory */
 
@@ -138,19 +145,19 @@ static cudaError_t block_new(void **data, size_t bytes, bool host)
     char *p = NULL;
 
     *data = NULL;
-    if (!host && (bytes > total_bytes() || bytes_in_use + bytes > total_bytes()))
+    if (!host && (bytes > total_bytes() || bytes_in_use[current_device] + bytes > total_bytes()))
         return refuse(cudaErrorMemoryAllocation);
     if (is_strict() && !host)
         p = take_from_range(all);
     else if (posix_memalign((void **)&p, ALIGN, all) != 0)
         return refuse(cudaErrorMemoryAllocation);
     if (!host) {
-        bytes_in_use += bytes;
+        bytes_in_use[current_device] += bytes;
         range_open();
         memset(p, 0xff, all); /* NaN: nobody may count on zeros */
         range_close();
     }
-    blocks[p] = { bytes, host };
+    blocks[p] = { bytes, host ? -1 : current_device };
     *data = p;
     return cudaSuccess;
 }
@@ -165,11 +172,11 @@ static cudaError_t block_free(void *data)
     block b = found->second;
     size_t all = with_guard(b.bytes);
     blocks.erase(found);
-    if (b.host) {
+    if (b.device < 0) {
         free(data);
         return cudaSuccess;
     }
-    bytes_in_use -= b.bytes;
+    bytes_in_use[b.device] -= b.bytes;
     range_open();
     for (size_t i = b.bytes; i < all; i++)
         if ((((unsigned char *)data)[i]) != 0xff && b.bytes) {
@@ -199,16 +206,23 @@ static void run(const work &w)
     range_close();
 }
 
+/* The first things of a stream, up to a number of all that it was ever given. Some wait for other streams. */
+static void flush_up_to(CUstream_st *s, uint64_t after)
+{
+    range_open();
+    while (s->n_done < after && !s->queue.empty()) {
+        work w = std::move(s->queue.front());
+        s->queue.pop_front();
+        s->n_done++;
+        w();
+    }
+    range_close();
+}
+
 static void flush(CUstream_st *s)
 {
-    std::vector<work> queue;
-    queue.swap(s->queue);
-    if (queue.empty())
-        return;
-    range_open();
-    for (const work &w : queue)
-        w();
-    range_close();
+    if (!s->queue.empty())
+        flush_up_to(s, s->n_queued);
 }
 
 static void flush_all(void)
@@ -224,7 +238,7 @@ static cudaError_t submit(cudaStream_t stream, work w)
     if (s->capture)
         s->capture->nodes.push_back(std::move(w));
     else if (is_strict())
-        s->queue.push_back(std::move(w));
+        s->queue.push_back(std::move(w)), s->n_queued++;
     else
         run(w);
     return cudaSuccess;
@@ -261,6 +275,10 @@ void hf_emulated_submit(const char *name, const void *kernel, dim3 grid, dim3 bl
     }
     if (!stream)
         fprintf(stderr, "emulation: kernel %s is started in the default stream\n", name);
+    if (stream && stream->device != current_device) { /* so a GPU refuses it, too */
+        refuse(cudaErrorInvalidResourceHandle);
+        return;
+    }
     hf_emulated_grid g = { name, grid, block, shared_bytes, std::move(thread) };
     submit(stream, [g] { hf_emulated_run(g); });
 }
@@ -318,13 +336,16 @@ cudaError_t cudaGetDeviceCount(int *count)
 
 cudaError_t cudaGetDevice(int *device)
 {
-    *device = 0;
+    *device = current_device;
     return cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device)
 {
-    return device < read_number("HF_EMULATED_DEVICES", 1) ? cudaSuccess : refuse(cudaErrorInvalidDevice);
+    if (device < 0 || device >= MOST_DEVICES || device >= read_number("HF_EMULATED_DEVICES", 1))
+        return refuse(cudaErrorInvalidDevice);
+    current_device = device;
+    return cudaSuccess;
 }
 
 cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int)
@@ -384,7 +405,7 @@ cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 {
     locked l(lock);
     *total = total_bytes();
-    *free_bytes = *total - bytes_in_use;
+    *free_bytes = *total - bytes_in_use[current_device];
     return cudaSuccess;
 }
 
@@ -445,12 +466,29 @@ cudaError_t cudaFreeHost(void *data)
     return block_free(data);
 }
 
+static hf_emulated_copies copies;
+
+static void count_copy(enum cudaMemcpyKind kind, size_t bytes)
+{
+    if (kind == cudaMemcpyHostToDevice)
+        copies.n_up++, copies.up_bytes += (int64_t)bytes;
+    else if (kind == cudaMemcpyDeviceToHost)
+        copies.n_down++, copies.down_bytes += (int64_t)bytes;
+}
+
+void hf_emulated_count_copies(hf_emulated_copies *out)
+{
+    locked l(lock);
+    *out = copies;
+}
+
 cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width,
-                              size_t height, enum cudaMemcpyKind, cudaStream_t stream)
+                              size_t height, enum cudaMemcpyKind kind, cudaStream_t stream)
 {
     locked l(lock);
     if (width > to_pitch || width > from_pitch)
         return refuse(cudaErrorInvalidValue);
+    count_copy(kind, width * height);
     return submit(stream, [=] {
         for (size_t y = 0; y < height; y++)
             memmove((char *)to + y * to_pitch, (const char *)from + y * from_pitch, width);
@@ -508,6 +546,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
 {
     locked l(lock);
     *stream = new CUstream_st();
+    (*stream)->device = current_device;
     streams.push_back(*stream);
     return cudaSuccess;
 }
@@ -555,7 +594,11 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 {
     locked l(lock);
     CUstream_st *other = event->stream;
-    return other && other != stream_of(stream) ? submit(stream, [other] { flush(other); }) : cudaSuccess;
+    uint64_t after = event->after; /* of now: it may be recorded again */
+    if (stream_of(stream)->capture || (other && other->capture))
+        return refuse(cudaErrorStreamCaptureUnsupported); /* a GPU would join the two captures: nothing here wants that */
+    return other && other != stream_of(stream) ? submit(stream, [other, after] { flush_up_to(other, after); })
+                                               : cudaSuccess;
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned)
@@ -581,6 +624,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
     locked l(lock);
     event->stream = stream_of(stream);
+    event->after = event->stream->n_queued + 1;
     return submit(stream, [event] { event->time = std::chrono::steady_clock::now(); });
 }
 
@@ -588,14 +632,15 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
 {
     locked l(lock);
     if (event->stream)
-        flush(event->stream);
+        flush_up_to(event->stream, event->after);
     return cudaSuccess;
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event)
 {
     locked l(lock);
-    return !event->stream || event->stream->queue.empty() ? cudaSuccess : cudaErrorNotReady;
+    return !event->stream || event->stream->queue.empty() || event->stream->n_done >= event->after ? cudaSuccess
+                                                                                                    : cudaErrorNotReady;
 }
 
 cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t begin, cudaEvent_t end)

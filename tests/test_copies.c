@@ -1,0 +1,108 @@
+/* test_copies.c - what a session moves between host and device for a frame; on the emulated module, which counts it.
+ *
+ * In match mode context that is the frame, and what a user gets of it, and nothing else. Skipped, by name, where there is no emulated module.
+ */
+#include <criterion/criterion.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/hfprop.h"
+#include "tests/emulation/copies.h"
+
+enum { W = 40, H = 32, N = W * H, N_FRAMES = 4 };
+
+static uint8_t frames[N_FRAMES][3 * N], ids[N], edit[4 * N];
+static hf_emulated_count_copies_fn *count;
+static hf_error err;
+
+static void must(int rc) { cr_assert(rc >= 0, "%s", err.text); }
+
+/* A textured ground that moves by a pixel a frame, two objects on it, and an edit over one of them. */
+static void paint(void)
+{
+    for (int t = 0; t < N_FRAMES; t++)
+        for (int i = 0; i < N; i++) {
+            unsigned u = (unsigned)((i % W - t + 64) / 3 * 91 + i / W / 3 * 47);
+            for (int c = 0; c < 3; c++)
+                frames[t][3 * i + c] = (uint8_t)(40 + (int)((u * 2654435761u >> (10 + 5 * c)) % 170));
+        }
+    for (int i = 0; i < N; i++) {
+        ids[i] = i % W < 12 ? 0 : i % W < 24 ? 4 : 9;
+        memset(edit + 4 * i, ids[i] == 4 ? 200 : 0, 4);
+    }
+}
+
+static void start(void)
+{
+    const char *module = getenv("HFPROP_CUDA_MODULE");
+    void *handle = module ? dlopen(module, RTLD_NOW) : NULL;
+    *(void **)&count = handle ? dlsym(handle, "hf_emulated_count_copies") : NULL;
+    if (!count)
+        cr_skip_test("HFPROP_CUDA_MODULE names no emulated module");
+    paint();
+}
+
+TestSuite(copies, .init = start);
+
+/* What the last frame of a run of steps moved, after those in which things are made. */
+static hf_emulated_copies copies_of_frame(hf_match_mode match, const uint8_t *painted, int wants_xy)
+{
+    hf_session_params p = { .width = W, .height = H, .device = "cuda", .n_threads = 1, .match = match,
+                            .model.name = "classic", .no_coordinates = wants_xy ? 0 : 2 };
+    hf_emulated_copies before, after;
+    hf_session *s;
+    hf_result r;
+
+    must(hf_session_open(&s, &p, &err));
+    must(hf_session_add_key(s, &(hf_key){ 0, frames[0], ids, painted }, &err));
+    must(hf_session_follow(s, 0, &err));
+    for (int t = 1; t < N_FRAMES; t++) {
+        count(&before);
+        must(hf_session_step(s, &r, frames[t], &err));
+        count(&after);
+    }
+    cr_assert_eq(r.n_ids, 2);
+    hf_session_close(&s);
+    return (hf_emulated_copies){ after.n_up - before.n_up, after.up_bytes - before.up_bytes, after.n_down - before.n_down,
+                                 after.down_bytes - before.down_bytes };
+}
+
+/* The frame; masks, matte, mattes of two objects, cover f32, and one mean f32. Then what else is wanted. */
+enum { FRAME = 3 * N, MASKS = N + N + 2 * N + 4 * N + 4, EDIT = 4 * N, COORDINATES = 8 * N };
+/* In match mode first edges are bent on the host: what goes up is the picture at working size, here doubled, and what comes
+ * back are soft labels f32 of background and objects, and an edit in f32. */
+enum { PICTURE = 4 * FRAME, LABELS = 3 * 4 * N + COORDINATES + 4 * N + 4, PAINTED = 16 * N };
+
+static void moves(hf_match_mode match, const uint8_t *painted, int wants_xy, int64_t up, int64_t down)
+{
+    hf_emulated_copies c = copies_of_frame(match, painted, wants_xy);
+    cr_expect_eq(c.n_up, 1, "%d copies up", (int)c.n_up);
+    cr_expect_eq(c.up_bytes, up, "%d bytes up", (int)c.up_bytes);
+    cr_expect_eq(c.down_bytes, down, "%d bytes down in %d copies, want %d", (int)c.down_bytes, (int)c.n_down, (int)down);
+}
+
+Test(copies, context_sends_the_frame_and_fetches_masks)
+{
+    moves(HF_MATCH_CONTEXT, NULL, 0, FRAME, MASKS);
+}
+
+Test(copies, context_fetches_coordinates_where_they_are_wanted)
+{
+    moves(HF_MATCH_CONTEXT, NULL, 1, FRAME, MASKS + COORDINATES);
+}
+
+Test(copies, context_fetches_an_edit_and_not_what_it_is_made_of)
+{
+    moves(HF_MATCH_CONTEXT, edit, 0, FRAME, MASKS + EDIT);
+}
+
+Test(copies, first_sends_the_picture_once_and_fetches_labels_once)
+{
+    moves(HF_MATCH_FIRST, NULL, 0, PICTURE, LABELS);
+}
+
+Test(copies, first_fetches_an_edit_once)
+{
+    moves(HF_MATCH_FIRST, edit, 0, PICTURE, LABELS + PAINTED);
+}
