@@ -1,5 +1,7 @@
 """Pairs of views of made-up scenes: a photograph as background, cut-out objects over it, each layer moved by its own smooth
 warp, so that objects cover and uncover each other as they do in videos. The true match of every place is known.
+
+`without` is a set of names of what to leave out, to measure what it is worth (WITHOUT in train.py).
 """
 import copy
 import math
@@ -38,7 +40,7 @@ def smooth(knots, size, amount):
     return cv2.resize(d, (size, size), interpolation=cv2.INTER_CUBIC)
 
 
-def warp(size, spread, strength):
+def warp(size, spread, strength, without):
     """Where each pixel looks in its layer, in -1..1 of that layer [S,S,2]: similarity, aspect, perspective, and a smooth
     deformation."""
     turn, aspect = uniform(-0.5, 0.5) * strength, math.exp(uniform(-0.2, 0.2))
@@ -46,10 +48,13 @@ def warp(size, spread, strength):
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
     x, y = np.meshgrid(axis, axis)
     c, s = math.cos(turn), math.sin(turn)
-    w = spread / (1 + uniform(-0.15, 0.15) * strength * x + uniform(-0.15, 0.15) * strength * y)
+    w = np.full_like(x, spread)
+    if "perspective" not in without:
+        w /= 1 + uniform(-0.15, 0.15) * strength * x + uniform(-0.15, 0.15) * strength * y
     u = (c * aspect * x - s * y) * w + uniform(-0.3, 0.3) * strength
     v = (s * x + c / aspect * y) * w + uniform(-0.3, 0.3) * strength
-    return np.stack([u, v], -1) + smooth(random.choice((3, 4, 6)), size, 0.18 * strength * spread)
+    bend = 0 if "bend" in without else smooth(random.choice((3, 4, 6)), size, 0.18 * strength * spread)
+    return np.stack([u, v], -1) + bend
 
 
 def sample(picture, grid, border):
@@ -91,14 +96,17 @@ def cutout(pictures):
     return square
 
 
-def photometric(x):
-    """What cameras and codecs do to a picture [S,S,3], 0..1."""
-    size = x.shape[0]
+def lit(x):
+    """Another light and another camera: contrast, brightness, colour, now and then gamma. [S,S,3], 0..1."""
     mean = x.mean((0, 1))
     x = ((x - mean) * uniform(0.7, 1.3) + mean) * uniform(0.7, 1.3)
     x = x * (1 + (np.random.rand(3).astype(np.float32) - 0.5) * 0.24)
-    if random.random() < 0.15:
-        x = np.maximum(x, 0) ** uniform(0.7, 1.4)
+    return np.maximum(x, 0) ** uniform(0.7, 1.4) if random.random() < 0.15 else x
+
+
+def damaged(x):
+    """Blur and noise [S,S,3], 0..1."""
+    size = x.shape[0]
     if random.random() < 0.4:  # focus
         x = cv2.blur(x, (3, 3))
     if random.random() < 0.25:  # motion
@@ -106,9 +114,17 @@ def photometric(x):
         x = cv2.blur(x, (n, 1) if random.random() < 0.5 else (1, n))
     if random.random() < 0.2:  # a small video made larger
         x = cv2.resize(cv2.resize(x, (size // 2, size // 2), interpolation=cv2.INTER_AREA), (size, size))
-    x = x + np.random.randn(size, size, 3).astype(np.float32) * (0.03 * random.random())
+    return x + np.random.randn(size, size, 3).astype(np.float32) * (0.03 * random.random())
+
+
+def photometric(x, without):
+    """What cameras and codecs do to a picture [S,S,3], 0..1."""
+    if "light" not in without:
+        x = lit(x)
+    if "damage" not in without:
+        x = damaged(x)
     x = np.clip(x * 255, 0, 255).astype(np.uint8)
-    if random.random() < 0.4:  # a codec
+    if "damage" not in without and random.random() < 0.4:  # a codec
         x = cv2.imdecode(cv2.imencode(".jpg", x, [cv2.IMWRITE_JPEG_QUALITY, random.randint(25, 80)])[1], cv2.IMREAD_COLOR)
     return x
 
@@ -116,11 +132,12 @@ def photometric(x):
 class Scene:
     """Draw with view(): picture u8 [S,S,3], layer of each cell [h,w], place in the layer of each cell [h,w,2] in pixels."""
 
-    def __init__(self, pictures, size, cell=8, strength=1.0):
-        self.size, self.cell, self.strength = size, cell, strength
+    def __init__(self, pictures, size, cell=8, strength=1.0, without=()):
+        self.size, self.cell, self.strength, self.without = size, cell, strength, without
         self.back = piece(pictures, int(1.2 * size))
         self.ground = 0
-        self.objects = [cutout(pictures) for _ in range(random.choice((0, 1, 1, 2, 2, 3)))]
+        count = 0 if "objects" in without else random.choice((0, 1, 1, 2, 2, 3))
+        self.objects = [cutout(pictures) for _ in range(count)]
         self.scale = [1 / uniform(0.25, 0.75) for _ in self.objects]
         self.home = [(uniform(-0.6, 0.6), uniform(-0.6, 0.6)) for _ in self.objects]
 
@@ -132,13 +149,13 @@ class Scene:
 
     def view(self):
         s = self.size
-        grid = warp(s, 0.6, self.strength)
+        grid = warp(s, 0.6, self.strength, self.without)
         picture = sample(self.back, grid, cv2.BORDER_REFLECT_101).astype(np.float32)
         layer = np.full((s, s), self.ground, np.int64)
         place = grid * (s / 2 / 0.6)
         for i, (p, k, home) in enumerate(zip(self.objects, self.scale, self.home)):
             at = [h + uniform(-0.35, 0.35) * self.strength for h in home]
-            grid = warp(s, k, 0.8 * self.strength) - np.float32(at) * k
+            grid = warp(s, k, 0.8 * self.strength, self.without) - np.float32(at) * k
             o = sample(p, grid, cv2.BORDER_CONSTANT).astype(np.float32)
             alpha = o[..., 3:] / 255
             picture = picture * (1 - alpha) + o[..., :3] * alpha
@@ -147,4 +164,4 @@ class Scene:
             place[inside] = (grid * (s / 2 / k))[inside]
         c, half = self.cell, self.cell // 2
         at = place.reshape(s // c, c, s // c, c, 2)[:, half - 1:half + 1, :, half - 1:half + 1].mean((1, 3))
-        return photometric(picture / 255), layer[half::c, half::c], at.astype(np.float32)
+        return photometric(picture / 255, self.without), layer[half::c, half::c], at.astype(np.float32)

@@ -1,6 +1,6 @@
 """Train the network of model `tiny`; README.md beside this file says how and on what.
 
-    train.py --photos DIR --cuts DIR --out FOLDER [--minutes 60] [--resume]
+    train.py --photos DIR --cuts DIR --out FOLDER [--minutes 60 | --steps N] [--without NAME] [--resume]
 
 Writes FOLDER/last.pt every few minutes (all that --resume needs) and FOLDER/log.csv.
 """
@@ -18,6 +18,17 @@ import torch.nn.functional as F
 from network import Tiny
 from scenes import Pictures, Scene
 
+# What --without leaves out; README.md has what each is worth.
+WITHOUT = ("bend",         # the smooth deformation of every layer
+           "perspective",
+           "objects",      # objects over the background, so nothing is covered either
+           "elsewhere",    # objects before another background in the second view
+           "light",        # contrast, brightness, colour, gamma
+           "damage",       # blur, noise, codec
+           "levels",       # the mixture of levels: that of stride 8 alone is left
+           "strangers",    # negatives from other pictures
+           "neighbours")   # negatives from the same picture
+
 
 def arguments():
     p = argparse.ArgumentParser()
@@ -25,6 +36,8 @@ def arguments():
     p.add_argument("--cuts", default="")
     p.add_argument("--out", required=True)
     p.add_argument("--minutes", type=float, default=60, help="of this and all runs resumed")
+    p.add_argument("--steps", type=int, default=0, help="end after so many, whatever time they take, in place of --minutes")
+    p.add_argument("--without", action="append", default=[], choices=WITHOUT, help="leave out an ingredient (may be repeated)")
     p.add_argument("--features", type=int, default=64)
     p.add_argument("--size", type=int, default=256)
     p.add_argument("--pairs", type=int, default=8)
@@ -44,8 +57,8 @@ def files(folder, endings):
 
 
 class Pairs(torch.utils.data.IterableDataset):
-    def __init__(self, pictures, size, seed):
-        self.pictures, self.size, self.seed = pictures, size, seed
+    def __init__(self, pictures, size, seed, without):
+        self.pictures, self.size, self.seed, self.without = pictures, size, seed, frozenset(without)
 
     def __iter__(self):
         info = torch.utils.data.get_worker_info()
@@ -53,12 +66,13 @@ class Pairs(torch.utils.data.IterableDataset):
         random.seed(seed)
         np.random.seed(seed)
         while True:
-            scene = Scene(self.pictures, self.size, strength=random.choice((0.3, 0.6, 1.0, 1.0)))
-            other = scene.elsewhere(self.pictures) if scene.objects and random.random() < 0.12 else scene
+            scene = Scene(self.pictures, self.size, strength=random.choice((0.3, 0.6, 1.0, 1.0)), without=self.without)
+            moved = scene.objects and "elsewhere" not in self.without and random.random() < 0.12
+            other = scene.elsewhere(self.pictures) if moved else scene
             yield scene.view(), other.view()
 
 
-def info_nce(fa, fb, at_a, of_a, at_b, of_b, temperature, cell=8.0):
+def info_nce(fa, fb, at_a, of_a, at_b, of_b, temperature, without=(), cell=8.0):
     """Cells of a against all cells of b and of the other pictures' b. Positive: the nearest cell of the same layer,
     where it is nearer than 0.6 cells; other cells nearer than 1.5 do not count."""
     n = fa.shape[0]
@@ -74,9 +88,12 @@ def info_nce(fa, fb, at_a, of_a, at_b, of_b, temperature, cell=8.0):
         near = d < 1.5 * cell
         near.scatter_(1, index[:, None], False)
         own = own.masked_fill(near, -1e4)
-        other = fa[i][ok] @ fb[(i + 1) % n].T / temperature
-        total = total + F.cross_entropy(torch.cat([own, other], 1), index)
         hits += (own.argmax(1) == index).float().mean().item()
+        if "neighbours" in without:
+            own = torch.full_like(own, -1e4).scatter(1, index[:, None], own.gather(1, index[:, None]))
+        if "strangers" not in without:
+            own = torch.cat([own, fa[i][ok] @ fb[(i + 1) % n].T / temperature], 1)
+        total = total + F.cross_entropy(own, index)
         counted += 1
     return total / max(counted, 1), hits / max(counted, 1)
 
@@ -88,6 +105,9 @@ def main():
     os.makedirs(o.out, exist_ok=True)
     pictures = Pictures(files(o.photos, (".jpg", ".jpeg", ".png")), files(o.cuts, (".png",)))
     net = Tiny(o.features).to(o.device, memory_format=torch.channels_last)
+    if "levels" in o.without:
+        with torch.no_grad():  # e^-100 is 0 in f32: the other levels neither count nor learn
+            net.mixing.copy_(torch.tensor((-100.0, 0.0, -100.0, -100.0)))
     optimizer = torch.optim.AdamW(net.parameters(), o.rate, weight_decay=0.02)
     average = {k: v.clone() for k, v in net.state_dict().items()}
     step, spent = 0, 0.0
@@ -98,14 +118,15 @@ def main():
         optimizer.load_state_dict(state["optimizer"])
         average, step, spent = state["average"], state["step"], state["spent"]
     print(f"{len(pictures.photos)} photographs, {len(pictures.cuts)} cut-outs, "
-          f"{sum(p.numel() for p in net.parameters())} parameters, from step {step}", flush=True)
-    loader = iter(torch.utils.data.DataLoader(Pairs(pictures, o.size, o.seed + step), batch_size=o.pairs,
+          f"{sum(p.numel() for p in net.parameters())} parameters, from step {step}"
+          + "".join(f", without {name}" for name in o.without), flush=True)
+    loader = iter(torch.utils.data.DataLoader(Pairs(pictures, o.size, o.seed + step, o.without), batch_size=o.pairs,
                                               num_workers=o.workers, prefetch_factor=4 if o.workers else None))
     log = open(o.out + "/log.csv", "a")
     begin, saved, sums = time.time(), time.time(), [0.0, 0.0, 0]
     while True:
         now = spent + time.time() - begin
-        done = now / (60 * o.minutes)
+        done = step / o.steps if o.steps else now / (60 * o.minutes)
         if done >= 1:
             break
         for group in optimizer.param_groups:
@@ -117,8 +138,8 @@ def main():
         f = f.float().flatten(2).transpose(1, 2)
         fa, fb = f[:o.pairs], f[o.pairs:]
         flat = [t.to(o.device).flatten(1, 2) for t in (at_a, of_a, at_b, of_b)]
-        loss, hits = info_nce(fa, fb, *flat, o.temperature)
-        back, _ = info_nce(fb, fa, flat[2], flat[3], flat[0], flat[1], o.temperature)
+        loss, hits = info_nce(fa, fb, *flat, o.temperature, o.without)
+        back, _ = info_nce(fb, fa, flat[2], flat[3], flat[0], flat[1], o.temperature, o.without)
         loss = (loss + back) / 2
         optimizer.zero_grad()
         loss.backward()

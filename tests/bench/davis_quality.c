@@ -16,6 +16,8 @@
 #include <time.h>
 
 #include "propagate/context.h"
+#include "propagate/context_ops.h"
+#include "propagate/fine_cell.h"
 #include "propagate/refine.h"
 #include "tests/bench/feature_files.h"
 
@@ -27,6 +29,7 @@ typedef struct settings {
     const char       *model, *weights;
     hf_precision      precision;
     const char       *features; /* folder of NAME/%05d.npy in place of a model */
+    int               no_fine; /* 1: fine cells take their cell's word, for measuring what their own vote is worth */
     int               verbose; /* J of each frame */
 } settings;
 
@@ -72,6 +75,8 @@ static void set(settings *s, const char *text)
         s->context.drawn_radius_cells = atoi(value + 1);
     else if (IS("anchor"))
         s->context.no_anchor = !atoi(value + 1);
+    else if (IS("fine"))
+        s->no_fine = !atoi(value + 1);
     else if (IS("temperature"))
         s->context.temperature = (float)atof(value + 1);
     else if (IS("edges"))
@@ -91,7 +96,8 @@ static void set(settings *s, const char *text)
     else if (IS("features"))
         s->features = value + 1;
     else
-        fail("settings: model weights precision features n_recent k radius drawn_radius anchor temperature edges edge_radius edge_epsilon verbose");
+        fail("settings: model weights precision features n_recent k radius drawn_radius anchor fine temperature edges "
+             "edge_radius edge_epsilon verbose");
 #undef IS
 }
 
@@ -118,6 +124,29 @@ static int open_model(run *r, const settings *s, const char *name, hf_error *err
                                                                      .precision = s->precision }, err);
 }
 
+/* In place of hf_fine_vote. */
+static int parents_word(hf_backend *be, const hf_cells *out, const uint8_t *patches, const hf_fine_matches *matches,
+                        const hf_fine_reference *refs, hf_error *err)
+{
+    (void)be, (void)patches, (void)refs, (void)err;
+    for (int y = 0; y < out->h; y++)
+        for (int x = 0; x < out->w; x++)
+            hf_fine_take_parents_word(out, y, x, matches);
+    return HF_OK;
+}
+
+static int open_backend(run *r, const settings *s, hf_error *err)
+{
+    static hf_context_ops changed;
+    int rc = hf_backend_open(&r->backend, "cpu", 1, err);
+    if (rc == HF_OK && s->no_fine) {
+        changed = *r->backend->ops.context;
+        changed.fine_vote = parents_word;
+        r->backend->ops.context = &changed;
+    }
+    return rc;
+}
+
 static void start(run *r, const settings *s, const char *name)
 {
     hf_error err;
@@ -136,7 +165,7 @@ static void start(run *r, const settings *s, const char *name)
     for (int i = 0; i < N; i++)
         r->ids[i] = r->id_of[r->truth[i]];
     r->soft = malloc((size_t)r->L * N * sizeof(float));
-    if (!r->soft || hf_backend_open(&r->backend, "cpu", 1, &err) < 0 ||
+    if (!r->soft || open_backend(r, s, &err) < 0 ||
         open_model(r, s, name, &err) < 0 ||
         hf_context_open(&r->context, r->model, W, H, &s->context, &err) < 0 ||
         hf_refine_open(&r->refine, W, H, r->L, &s->refine, &err) < 0 ||
