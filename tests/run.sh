@@ -3,6 +3,7 @@
 #   build-werror   warnings are errors
 #   build-asan     address and undefined-behaviour sanitizers
 #   build-lib      the library without FFmpeg
+# The kernels are compiled for all GPUs once, in build-werror.
 # The last line is the sum: "N passed, N failed, N skipped". Exit status 0 only if nothing failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -85,8 +86,8 @@ run_tests() {
 }
 
 for variant in 'build-werror' \
-    'build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false' \
-    'build-lib -Dffmpeg=disabled'; do
+    'build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dgpu_archs=90' \
+    'build-lib -Dffmpeg=disabled -Dgpu_archs=90'; do
     folder=${variant%% *}
     # The options are meant to be split into words.
     if build $variant; then
