@@ -219,7 +219,8 @@ int hf_session_render_key(hf_session *session, hf_result *result, int key, hf_er
 int hf_session_step(hf_session *session, hf_result *result, const uint8_t *rgb, hf_error *err);
 
 /* Looking ahead. A GPU is quicker with several frames at a time, and while it computes the features of the next ones, the
- * host can finish those before. Who does not look ahead has the same results, a frame at a time.
+ * host can finish those before. On the host, a thread of the session does the same with half of n_threads for models that
+ * cost less than following a frame (tiny, classic). Who does not look ahead has the same results, a frame at a time.
  *
  * How many frames look_ahead takes at a time; 0: none, there is nothing to gain. Prepares the session as follow does,
  * and returns what that returns where it fails. */

@@ -37,11 +37,29 @@ static hf_error err;
 
 static void must(int rc) { cr_assert(rc >= 0, "%s", err.text); }
 
+static int n_threads = 1;
+
+/* With several threads, the features of light models are made by one of their own on the host. */
+static void with_threads(void (*test)(void))
+{
+    for (n_threads = 1; n_threads <= 3; n_threads += 2)
+        test();
+}
+
+/* All but ref; a GPU does not care how many threads the host has. */
+static const char *const *backends(void)
+{
+    static const char *const host[] = { "cpu", NULL };
+    return n_threads > 1 ? host : test_backends() + 1;
+}
+
+/* A session that does not look ahead gets as many threads as the features have in one that does: products of matrices
+ * are rounded in another way with another number. */
 static hf_session *open_session(const hf_session_params *like, const char *device, int batch)
 {
     hf_session_params p = *like;
     hf_session *s;
-    p.width = W, p.height = H, p.n_threads = 1, p.device = device, p.batch = batch;
+    p.width = W, p.height = H, p.n_threads = batch ? n_threads : (n_threads + 1) / 2, p.device = device, p.batch = batch;
     must(hf_session_open(&s, &p, &err));
     must(hf_session_add_key(s, &(hf_key){ 0, frames[0], ids[0], edit }, &err));
     must(hf_session_add_key(s, &(hf_key){ N_FRAMES - 1, frames[N_FRAMES - 1], ids[1], NULL }, &err));
@@ -135,7 +153,7 @@ static void compare(const hf_session_params *like, const char *device, const int
     free(shown);
 }
 
-Test(ahead, frames_that_were_shown_give_what_the_others_give)
+static void show_all(void)
 {
     static const int batches[] = { HF_BATCH_AUTO, 3, 0 };
     static const hf_session_params all[] = {
@@ -145,7 +163,7 @@ Test(ahead, frames_that_were_shown_give_what_the_others_give)
         { .model.name = "classic", .match = HF_MATCH_FIRST, .size = H / 2 },   /* averaged */
         { .model.name = "classic", .match = HF_MATCH_CONTEXT, .size = 2 * H }, /* doubled */
     };
-    for (const char *const *name = test_backends() + 1; *name; name++) {
+    for (const char *const *name = backends(); *name; name++) {
         size_t n = sizeof(all) / sizeof(all[0]);
         if (strcmp(*name, "cuda") == 0)
             n--; /* the largest takes too long where it is emulated; test_cli_cuda.sh doubles its pictures */
@@ -153,6 +171,8 @@ Test(ahead, frames_that_were_shown_give_what_the_others_give)
             compare(&all[i], *name, i == 0 ? batches : batches + 1, 0);
     }
 }
+
+Test(ahead, frames_that_were_shown_give_what_the_others_give) { with_threads(show_all); }
 
 Test(ahead, networks_that_take_several_at_a_time_give_the_same)
 {
@@ -167,13 +187,13 @@ Test(ahead, networks_that_take_several_at_a_time_give_the_same)
     compare(&sd, "cpu", batches, N / 100);
 }
 
-Test(ahead, a_frame_that_was_not_shown_makes_the_session_forget)
+static void show_another(void)
 {
     const uint8_t *three[] = { frames[1], frames[2], frames[3] };
     const hf_session_params like = { .model.name = "classic", .size = H };
     uint8_t *kept = malloc(4 * KEEP);
     hf_result r;
-    for (const char *const *name = test_backends() + 1; *name; name++) {
+    for (const char *const *name = backends(); *name; name++) {
         for (int shows = 0; shows < 2; shows++) {
             hf_session *s = open_session(&like, *name, shows ? 3 : 0);
             must(hf_session_follow(s, 0, &err));
@@ -196,14 +216,16 @@ Test(ahead, a_frame_that_was_not_shown_makes_the_session_forget)
     free(kept);
 }
 
+Test(ahead, a_frame_that_was_not_shown_makes_the_session_forget) { with_threads(show_another); }
+
 /* `classic` learns from each key. */
-Test(ahead, following_another_key_makes_the_session_forget)
+static void follow_another(void)
 {
     const uint8_t *two[] = { frames[5], frames[4] };
     const hf_session_params like = { .model.name = "classic", .size = H };
     uint8_t *kept = malloc(2 * KEEP);
     hf_result r;
-    for (const char *const *name = test_backends() + 1; *name; name++) {
+    for (const char *const *name = backends(); *name; name++) {
         for (int shows = 0; shows < 2; shows++) {
             hf_session *s = open_session(&like, *name, shows ? 2 : 0);
             must(hf_session_follow(s, 0, &err));
@@ -219,14 +241,16 @@ Test(ahead, following_another_key_makes_the_session_forget)
     free(kept);
 }
 
+Test(ahead, following_another_key_makes_the_session_forget) { with_threads(follow_another); }
+
 /* A network is queued as a whole: nothing of it has run when look_ahead returns. */
-Test(ahead, what_is_shown_is_copied)
+static void show_a_copy(void)
 {
     const hf_session_params like = { .model.name = "tiny", .size = H / 2 };
     static uint8_t copy[3 * N];
     uint8_t *kept = malloc(2 * KEEP);
     hf_result r;
-    for (const char *const *name = test_backends() + 1; *name; name++)
+    for (const char *const *name = backends(); *name; name++)
         for (int shows = 0; shows < 2; shows++) {
             hf_session *s = open_session(&like, *name, shows ? 2 : 0);
             must(hf_session_follow(s, 0, &err));
@@ -243,6 +267,24 @@ Test(ahead, what_is_shown_is_copied)
                 cr_expect_arr_eq(kept, kept + KEEP, KEEP, "%s", *name);
         }
     free(kept);
+}
+
+Test(ahead, what_is_shown_is_copied) { with_threads(show_a_copy); }
+
+Test(ahead, the_host_looks_ahead_where_a_thread_can_do_it)
+{
+    static const struct {
+        const char *model, *weights;
+        int         n_threads, batch;
+    } rows[] = { { "tiny", NULL, 1, 0 }, { "tiny", NULL, 2, 1 }, { "classic", NULL, 2, 1 },
+                 { "vit", HF_SOURCE_ROOT "/tests/golden/vit_dino.safetensors", 2, 0 } };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const hf_session_params like = { .model = { .name = rows[i].model, .weights = rows[i].weights }, .size = H };
+        n_threads = rows[i].n_threads;
+        hf_session *s = open_session(&like, "cpu", HF_BATCH_AUTO);
+        cr_expect_eq(hf_session_batch(s, &err), rows[i].batch, "%s, %d threads", rows[i].model, n_threads);
+        hf_session_close(&s);
+    }
 }
 
 Test(ahead, what_cannot_be_shown_is_refused)
