@@ -266,8 +266,8 @@ static void print_gpu(const hf_run *run, const hf_session_memory *memory, const 
             (double)memory->device / 1e6, (double)(before->bytes_free + before->bytes_used) / 1e6,
             (double)now.bytes_peak / 1e6, (double)now.bytes_free / 1e6);
     if (run->n_batch)
-        fprintf(out, "         features of %d frame%s at a time, while %s before are matched\n", run->n_batch,
-                run->n_batch > 1 ? "s" : "", run->n_batch > 1 ? "those" : "the one");
+        fprintf(out, "         features of %d frame%s at a time, while %s matched\n", run->n_batch,
+                run->n_batch > 1 ? "s" : "", run->n_batch > 1 ? "those before are" : "the one before is");
 }
 
 int hf_run_print_plan(hf_run *run, FILE *out, hf_error *err)
