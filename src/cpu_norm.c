@@ -199,7 +199,7 @@ static void layer_norm_row(float *out, const float *x, const float *gamma, const
         }
         squares += (double)part;
     }
-    float factor = (float)(1 / sqrt(squares / (double)C + (double)epsilon));
+    float factor = 1 / sqrtf((float)(squares / (double)C) + epsilon);
 #pragma omp simd
     for (int64_t c = 0; c < C; c++) {
         float y = (x[c] - shift - rest) * factor;
