@@ -104,6 +104,11 @@ static int cuda_straighten(hf_backend *be, uint8_t *rgba, const float *multiplie
     return HF_CUDA(hf_cuda_warp_straighten_launch(rgba, multiplied, n, stream_of(be)), err);
 }
 
+static int cuda_fade(hf_backend *be, float *multiplied, const float *cover, int64_t n, hf_error *err)
+{
+    return HF_CUDA(hf_cuda_warp_fade_launch(multiplied, cover, n, stream_of(be)), err);
+}
+
 static const hf_context_ops table = {
     .scale = cuda_scale,
     .rescale = cuda_rescale,
@@ -124,6 +129,10 @@ static const hf_context_ops table = {
     .decide = hf_cuda_decide,
     .warp = cuda_warp,
     .straighten = cuda_straighten,
+    .fade = cuda_fade,
+    .blend_clear = hf_cuda_blend_clear,
+    .blend_add = hf_cuda_blend_add,
+    .blend_mean = hf_cuda_blend_mean,
 };
 
 void hf_cuda_fill_context(hf_ops *ops)

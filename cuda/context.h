@@ -47,6 +47,14 @@ cudaError_t hf_cuda_warp_launch(float *out, const uint8_t *rgba, const float *xy
                                 cudaStream_t stream);
 cudaError_t hf_cuda_warp_straighten_launch(uint8_t *rgba, const float *multiplied, int64_t n, cudaStream_t stream);
 
+/* multiplied f32 [n,4] */
+cudaError_t hf_cuda_warp_fade_launch(float *multiplied, const float *cover, int64_t n, cudaStream_t stream);
+
+/* bend.cu */
+cudaError_t hf_cuda_blend_add_launch(const hf_blend *sums, const float *soft, const float *painted, const float *cover,
+                                     float weight, cudaStream_t stream);
+cudaError_t hf_cuda_blend_mean_launch(const hf_blend *sums, float *soft, float *painted, cudaStream_t stream);
+
 /* anchor.cu */
 cudaError_t hf_cuda_context_light_launch(const hf_light *light, const uint8_t *rgb, cudaStream_t stream);
 cudaError_t hf_cuda_context_anchor_launch(const hf_anchor_view *anchor, const hf_cells *cells, const hf_cells *fine,
@@ -65,5 +73,11 @@ void hf_cuda_refine_free(hf_backend *be, hf_refine **refine);
 int64_t hf_cuda_refine_bytes(hf_backend *be, int width, int height, int n_cells);
 int  hf_cuda_decide(hf_backend *be, const hf_decision *out, const float *soft, int64_t n, int n_labels, int n_ids,
                     const uint8_t *id_of, hf_error *err);
+
+/* bend.c: entries of the table. */
+int hf_cuda_blend_clear(hf_backend *be, const hf_blend *sums, hf_error *err);
+int hf_cuda_blend_add(hf_backend *be, const hf_blend *sums, const float *soft, const float *painted, const float *cover,
+                      float weight, hf_error *err);
+int hf_cuda_blend_mean(hf_backend *be, const hf_blend *sums, float *soft, float *painted, hf_error *err);
 
 #endif

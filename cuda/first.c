@@ -54,4 +54,6 @@ static int mean(hf_backend *be, float *out, const float *values, int64_t n, hf_e
 const hf_first_ops hf_cuda_first_ops = {
     .draw = draw, .ask = ask, .draw_asked = draw_asked, .deal = deal, .move = move, .place = place, .trust = trust,
     .mean = mean, .fill_new = hf_cuda_push_pull_new, .fill_run = hf_cuda_push_pull_run, .fill_free = hf_cuda_push_pull_free,
+    .bend_new = hf_cuda_bend_new, .bend_run = hf_cuda_bend_run, .bend_free = hf_cuda_bend_free,
+    .bend_bytes = hf_cuda_bend_bytes,
 };

@@ -43,6 +43,12 @@ int  hf_cuda_push_pull_new(hf_backend *be, hf_fill **out, int width, int height,
 int  hf_cuda_push_pull_run(hf_backend *be, hf_fill *fill, float *data, const float *weight, int C, hf_error *err);
 void hf_cuda_push_pull_free(hf_backend *be, hf_fill **fill);
 
+/* Edges in it: cuda/bend.c. */
+int     hf_cuda_bend_new(hf_backend *be, hf_bend **out, int width, int height, int radius_px, float epsilon, hf_error *err);
+int     hf_cuda_bend_run(hf_backend *be, hf_bend *bend, float *soft, int n_labels, const hf_bend_frame *frame, hf_error *err);
+void    hf_cuda_bend_free(hf_backend *be, hf_bend **bend);
+int64_t hf_cuda_bend_bytes(hf_backend *be, int width, int height);
+
 #ifdef __cplusplus
 }
 #endif

@@ -166,10 +166,11 @@ static __device__ __forceinline__ float share_of(int i) { return i == 0 || i == 
 
 /* One thread for each pixel; blockIdx.y: the label of the group. */
 static __global__ void __launch_bounds__(THREADS) apply_kernel(float *__restrict__ soft, hf_cuda_guide g,
-                                                               const uint8_t *__restrict__ rgb, int first)
+                                                               const uint8_t *__restrict__ rgb,
+                                                               const uint8_t *__restrict__ keep, int first)
 {
     int64_t i = thread_index(), n_pixels = (int64_t)g.W * g.H;
-    if (i >= n_pixels)
+    if (i >= n_pixels || (keep && keep[i]))
         return;
     int y = (int)(i / g.W), x = (int)(i % g.W), by = y / BLOCK, bx = x / BLOCK, n = g.bh * g.bw;
     int below = hf_clamp_int(y % BLOCK < BLOCK / 2 ? by - 1 : by + 1, 0, g.bh - 1) * g.bw;
@@ -187,14 +188,20 @@ static __global__ void __launch_bounds__(THREADS) apply_kernel(float *__restrict
     soft[(first + (int64_t)blockIdx.y) * n_pixels + i] = q < 0 ? 0 : q > 1 ? 1 : q;
 }
 
-extern "C" cudaError_t hf_cuda_guide_filter_launch(const hf_cuda_guide *g, float *soft, const hf_cells *cells,
-                                                   const uint8_t *rgb, int first, int n, cudaStream_t stream)
+extern "C" cudaError_t hf_cuda_guide_filter_launch(const hf_cuda_guide *g, float *soft, const uint8_t *rgb,
+                                                   const uint8_t *keep, int first, int n, cudaStream_t stream)
 {
     dim3 grid = blocks_for(g->bh * g->bw, (unsigned)n);
-    HF_LAUNCH(label_kernel, grid, dim3(THREADS), 0, stream, *g, *cells, first);
     HF_LAUNCH(fit_kernel, grid, dim3(THREADS), 0, stream, *g);
     HF_LAUNCH(fit_mean_kernel, grid, dim3(THREADS), 0, stream, *g);
-    HF_LAUNCH(apply_kernel, blocks_for((int64_t)g->W * g->H, (unsigned)n), dim3(THREADS), 0, stream, soft, *g, rgb,
+    HF_LAUNCH(apply_kernel, blocks_for((int64_t)g->W * g->H, (unsigned)n), dim3(THREADS), 0, stream, soft, *g, rgb, keep,
               first);
+    return cudaGetLastError();
+}
+
+extern "C" cudaError_t hf_cuda_guide_cells_launch(const hf_cuda_guide *g, const hf_cells *cells, int first, int n,
+                                                  cudaStream_t stream)
+{
+    HF_LAUNCH(label_kernel, blocks_for(g->bh * g->bw, (unsigned)n), dim3(THREADS), 0, stream, *g, *cells, first);
     return cudaGetLastError();
 }

@@ -20,14 +20,6 @@ struct hf_refine {
     hf_cuda_near     near;
 };
 
-/* Cuts `bytes` off, at a multiple of 256. With memory NULL it only counts. */
-static void *cut(char *memory, size_t *used, size_t bytes)
-{
-    void *part = memory ? memory + *used : NULL;
-    *used += (bytes + 255) / 256 * 256;
-    return part;
-}
-
 /* Cells finer than blocks are joined to coarser ones, so that there are never more of them than blocks. */
 static size_t lay_out(hf_refine *r, char *memory)
 {
@@ -36,22 +28,17 @@ static size_t lay_out(hf_refine *r, char *memory)
     size_t n = (size_t)g->bh * g->bw, plane = n * sizeof(float), used = 0;
     size_t light = (size_t)hf_light_bytes(r->W, r->H) + 4;
 
-    g->colour = cut(memory, &used, 3 * plane);
-    g->mean = cut(memory, &used, 3 * plane);
-    g->inverse = cut(memory, &used, 6 * plane);
-    g->label = cut(memory, &used, HF_CUDA_GUIDE_LABELS * plane);
-    g->fit = cut(memory, &used, 4 * HF_CUDA_GUIDE_LABELS * plane);
-    g->fit_mean = cut(memory, &used, 4 * HF_CUDA_GUIDE_LABELS * plane);
-    m->xy = cut(memory, &used, 2 * plane);
-    m->winner = cut(memory, &used, n);
-    m->move = cut(memory, &used, 2 * plane);
-    m->residual = cut(memory, &used, plane);
-    m->trust = cut(memory, &used, plane);
-    m->same = cut(memory, &used, n);
-    m->smooth = cut(memory, &used, 2 * plane);
-    r->frame.pixels = cut(memory, &used, light);
-    r->drawn.pixels = cut(memory, &used, light);
-    r->winner = cut(memory, &used, (size_t)r->W * r->H);
+    hf_cuda_guide_lay_out(g, memory, &used);
+    m->xy = hf_cuda_guide_cut(memory, &used, 2 * plane);
+    m->winner = hf_cuda_guide_cut(memory, &used, n);
+    m->move = hf_cuda_guide_cut(memory, &used, 2 * plane);
+    m->residual = hf_cuda_guide_cut(memory, &used, plane);
+    m->trust = hf_cuda_guide_cut(memory, &used, plane);
+    m->same = hf_cuda_guide_cut(memory, &used, n);
+    m->smooth = hf_cuda_guide_cut(memory, &used, 2 * plane);
+    r->frame.pixels = hf_cuda_guide_cut(memory, &used, light);
+    r->drawn.pixels = hf_cuda_guide_cut(memory, &used, light);
+    r->winner = hf_cuda_guide_cut(memory, &used, (size_t)r->W * r->H);
     return used;
 }
 
@@ -67,11 +54,7 @@ static int check_new(int width, int height, int max_labels, const hf_refine_para
 
 static void set_sizes(hf_refine *r)
 {
-    hf_cuda_guide *g = &r->guide;
-    int blocks = (r->p.radius_px + HF_GUIDE_BLOCK / 2) / HF_GUIDE_BLOCK;
-    g->W = r->W, g->H = r->H, g->epsilon = r->p.epsilon;
-    g->bh = (r->H + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK, g->bw = (r->W + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK;
-    g->radius = blocks < 1 ? 1 : blocks;
+    hf_cuda_guide_sizes(&r->guide, r->W, r->H, r->p.radius_px, r->p.epsilon);
     r->frame = r->drawn = hf_light_shape(r->W, r->H);
     for (int i = -HF_SMOOTH_RADIUS; i <= HF_SMOOTH_RADIUS; i++)
         r->near.say[i + HF_SMOOTH_RADIUS] = expf(-(float)(i * i) / (2 * HF_SMOOTH_SIGMA * HF_SMOOTH_SIGMA));
@@ -132,7 +115,9 @@ static int fill_labels(const hf_refine *r, float *soft, const hf_cells *cells, c
         return rc;
     for (int l = 1; rc == HF_OK && l < cells->n_labels; l += HF_CUDA_GUIDE_LABELS) {
         int left = cells->n_labels - l, n = left < HF_CUDA_GUIDE_LABELS ? left : HF_CUDA_GUIDE_LABELS;
-        rc = HF_CUDA(hf_cuda_guide_filter_launch(&r->guide, soft, cells, rgb, l, n, stream), err);
+        rc = HF_CUDA(hf_cuda_guide_cells_launch(&r->guide, cells, l, n, stream), err);
+        if (rc >= 0)
+            rc = HF_CUDA(hf_cuda_guide_filter_launch(&r->guide, soft, rgb, NULL, l, n, stream), err);
     }
     return rc;
 }

@@ -7,6 +7,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "propagate/bend.h"
 #include "propagate/context_ops.h"
 #include "propagate/settle.h"
 #include "propagate/smooth_cell.h"
@@ -30,10 +31,24 @@ typedef struct hf_cuda_guide {
     float *fit_mean; /* [HF_CUDA_GUIDE_LABELS][4] */
 } hf_cuda_guide;
 
-/* guide.cu. rgb u8 [H,W,3], soft f32 [L,H,W]; labels first..first+n-1, n up to HF_CUDA_GUIDE_LABELS. */
+/* guide.c. Sizes as of hf_guide_new. lay_out cuts the planes from `memory` behind `used` bytes of it and counts them; with
+ * memory NULL it only counts. cut is for one part, at a multiple of 256. */
+void   hf_cuda_guide_sizes(hf_cuda_guide *guide, int width, int height, int radius_px, float epsilon);
+void   hf_cuda_guide_lay_out(hf_cuda_guide *guide, char *memory, size_t *used);
+void  *hf_cuda_guide_cut(char *memory, size_t *used, size_t bytes);
+
+/* guide.cu. rgb u8 [H,W,3], soft f32 [L,H,W]; labels first..first+n-1, n up to HF_CUDA_GUIDE_LABELS. First the picture, then
+ * guide->label (cells_launch makes it of cells), then the filter; keep u8 [H,W]: pixels that stay as they are, NULL: none. */
 cudaError_t hf_cuda_guide_picture_launch(const hf_cuda_guide *guide, const uint8_t *rgb, cudaStream_t stream);
-cudaError_t hf_cuda_guide_filter_launch(const hf_cuda_guide *guide, float *soft, const hf_cells *cells,
-                                        const uint8_t *rgb, int first, int n, cudaStream_t stream);
+cudaError_t hf_cuda_guide_cells_launch(const hf_cuda_guide *guide, const hf_cells *cells, int first, int n,
+                                       cudaStream_t stream);
+cudaError_t hf_cuda_guide_filter_launch(const hf_cuda_guide *guide, float *soft, const uint8_t *rgb, const uint8_t *keep,
+                                        int first, int n, cudaStream_t stream);
+
+/* bend.cu: the steps of propagate/bend.h beside the filter. keep u8 [H,W] out; guide->label out; soft in and out. */
+cudaError_t hf_cuda_bend_keep_launch(uint8_t *keep, const hf_bend_frame *frame, int W, int H, cudaStream_t stream);
+cudaError_t hf_cuda_bend_blocks_launch(const hf_cuda_guide *guide, const float *soft, int first, int n, cudaStream_t stream);
+cudaError_t hf_cuda_bend_share_launch(float *soft, int64_t n, int n_labels, cudaStream_t stream);
 
 /* What is known of the cells that coordinates are made from. */
 typedef struct hf_cuda_moves {

@@ -29,6 +29,16 @@ straighten_kernel(uint8_t *__restrict__ rgba, const float *__restrict__ multipli
         hf_warp_straighten_pixel(rgba + 4 * i, multiplied + 4 * i);
 }
 
+static __global__ void __launch_bounds__(THREADS)
+fade_kernel(float *__restrict__ multiplied, const float *__restrict__ cover, int64_t n)
+{
+    int64_t i = thread_index();
+    if (i >= n)
+        return;
+    for (int c = 0; c < 4; c++)
+        multiplied[4 * i + c] *= hf_warp_fade_of(cover[i]);
+}
+
 extern "C" cudaError_t hf_cuda_warp_launch(float *out, const uint8_t *rgba, const float *xy, const float *cover, int width,
                                            int height, cudaStream_t stream)
 {
@@ -39,5 +49,11 @@ extern "C" cudaError_t hf_cuda_warp_launch(float *out, const uint8_t *rgba, cons
 extern "C" cudaError_t hf_cuda_warp_straighten_launch(uint8_t *rgba, const float *multiplied, int64_t n, cudaStream_t stream)
 {
     HF_LAUNCH(straighten_kernel, blocks_for(n), THREADS, 0, stream, rgba, multiplied, n);
+    return cudaGetLastError();
+}
+
+extern "C" cudaError_t hf_cuda_warp_fade_launch(float *multiplied, const float *cover, int64_t n, cudaStream_t stream)
+{
+    HF_LAUNCH(fade_kernel, blocks_for(n), THREADS, 0, stream, multiplied, cover, n);
     return cudaGetLastError();
 }

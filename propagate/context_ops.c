@@ -2,6 +2,7 @@
 #include "propagate/context_ops.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "propagate/context_cell.h"
 #include "propagate/register.h"
@@ -180,6 +181,44 @@ static int host_straighten(hf_backend *be, uint8_t *rgba, const float *multiplie
     return HF_OK;
 }
 
+static int host_fade(hf_backend *be, float *multiplied, const float *cover, int64_t n, hf_error *err)
+{
+    (void)be, (void)err;
+    hf_warp_fade(multiplied, cover, n);
+    return HF_OK;
+}
+
+static int host_blend_clear(hf_backend *be, const hf_blend *b, hf_error *err)
+{
+    (void)be, (void)err;
+    memset(b->soft, 0, (size_t)(b->n * b->n_labels) * sizeof(float));
+    memset(b->soft_weight, 0, (size_t)b->n * sizeof(float));
+    if (b->painted) {
+        memset(b->painted, 0, (size_t)b->n * 4 * sizeof(float));
+        memset(b->painted_weight, 0, (size_t)b->n * sizeof(float));
+    }
+    return HF_OK;
+}
+
+static int host_blend_add(hf_backend *be, const hf_blend *sums, const float *soft, const float *painted, const float *cover,
+                          float weight, hf_error *err)
+{
+    (void)be, (void)err;
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < sums->n; i++)
+        hf_blend_add(sums, i, soft, painted, cover[i], weight);
+    return HF_OK;
+}
+
+static int host_blend_mean(hf_backend *be, const hf_blend *sums, float *soft, float *painted, hf_error *err)
+{
+    (void)be, (void)err;
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < sums->n; i++)
+        hf_blend_mean(sums, i, soft, painted);
+    return HF_OK;
+}
+
 const hf_context_ops hf_host_context_ops = {
     .scale = host_scale,
     .rescale = host_rescale,
@@ -200,4 +239,8 @@ const hf_context_ops hf_host_context_ops = {
     .decide = host_decide,
     .warp = host_warp,
     .straighten = host_straighten,
+    .fade = host_fade,
+    .blend_clear = host_blend_clear,
+    .blend_add = host_blend_add,
+    .blend_mean = host_blend_mean,
 };

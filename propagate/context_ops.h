@@ -14,6 +14,7 @@
 #define HF_PROPAGATE_CONTEXT_OPS_H
 
 #include "propagate/anchor.h"
+#include "propagate/blend.h"
 #include "propagate/cells.h"
 #include "propagate/fine.h"
 #include "propagate/refine.h"
@@ -104,6 +105,14 @@ typedef struct hf_context_ops {
     int (*warp)(hf_backend *be, float *out, const uint8_t *rgba, const float *xy, const float *cover, int width, int height,
                 hf_error *err);
     int (*straighten)(hf_backend *be, uint8_t *rgba, const float *multiplied, int64_t n, hf_error *err);
+    int (*fade)(hf_backend *be, float *multiplied, const float *cover, int64_t n, hf_error *err); /* hf_warp_fade */
+
+    /* One frame from several keys, see blend.h, to the last bit: the sums are cleared, keys added, their mean is taken.
+     * soft and painted of a key may be NULL, the result's painted too. */
+    int (*blend_clear)(hf_backend *be, const hf_blend *sums, hf_error *err);
+    int (*blend_add)(hf_backend *be, const hf_blend *sums, const float *soft, const float *painted, const float *cover,
+                     float weight, hf_error *err);
+    int (*blend_mean)(hf_backend *be, const hf_blend *sums, float *soft, float *painted, hf_error *err);
 } hf_context_ops;
 
 /* The table of the backends in host memory. */

@@ -268,6 +268,14 @@ int hf_first_frame(hf_first *first, const uint8_t *rgb, hf_error *err)
     return extract(first, first->features, rgb, false, err);
 }
 
+int hf_first_frame_on(hf_first *first, const uint8_t *picture, hf_error *err)
+{
+    hf_tensor rgb = hf_tensor_view((void *)picture, HF_U8, 3, first->p.work_height, first->p.work_width, 3);
+    hf_tensor view = feature_view(first, first->features);
+    first->frame = first->features;
+    return first->model->extract(first->model, &view, &rgb, err);
+}
+
 void hf_first_use_features(hf_first *first, float *features) { first->frame = features; }
 
 static int match_one_way(hf_first *f, int32_t *index_data, float *similarity_data, float *source, float *target,
@@ -351,15 +359,14 @@ static int read_results(hf_first *f, hf_first_result *r, hf_error *err)
     return rc < 0 ? rc : f->be->ops.sync(f->be, err);
 }
 
-int hf_first_match(hf_first *first, hf_first_result *result, int key_number, hf_error *err)
+/* Everything but mean_similarity, which stays in f->mean. */
+static int match(hf_first *f, const hf_first_result *to, int key_number, bool wants_edit, hf_error *err)
 {
-    hf_first *f = first;
     const key *k = &f->keys[key_number];
-    hf_drawing drawing = { k->ids, result->edit ? k->edit : NULL, f->p.n_labels };
-    hf_first_result *to = f->be->host_memory ? result : &f->device;
+    hf_drawing drawing = { k->ids, wants_edit ? k->edit : NULL, f->p.n_labels };
     const hf_first_field *field = &f->field;
     int64_t n_pixels = (int64_t)f->p.width * f->p.height;
-    int n = f->p.n_labels + (result->edit ? 4 : 0), rc;
+    int n = f->p.n_labels + (wants_edit ? 4 : 0), rc;
 
     if ((rc = match_one_way(f, field->forward, field->forward_similarity, k->features, f->frame, err)) < 0 ||
         (rc = match_one_way(f, field->backward, field->backward_similarity, f->frame, k->features, err)) < 0)
@@ -368,8 +375,22 @@ int hf_first_match(hf_first *first, hf_first_result *result, int key_number, hf_
         if ((rc = make_group(f, to, &drawing, c0, n - c0 < GROUP ? n - c0 : GROUP, err)) < 0)
             return rc;
     if ((rc = find_coordinates(f, to->xy, err)) < 0 ||
-        (rc = f->be->ops.first->trust(f->be, to->cover, field, err)) < 0 ||
-        (rc = f->be->ops.first->mean(f->be, f->mean, field->backward_similarity, n_pixels, err)) < 0)
+        (rc = f->be->ops.first->trust(f->be, to->cover, field, err)) < 0)
         return rc;
-    return read_results(f, result, err);
+    return f->be->ops.first->mean(f->be, f->mean, field->backward_similarity, n_pixels, err);
+}
+
+int hf_first_match(hf_first *first, hf_first_result *result, int key_number, hf_error *err)
+{
+    const hf_first_result *to = first->be->host_memory ? result : &first->device;
+    int rc = match(first, to, key_number, result->edit != NULL, err);
+    return rc < 0 ? rc : read_results(first, result, err);
+}
+
+hf_first_result hf_first_results(const hf_first *first) { return first->device; }
+
+int hf_first_match_on(hf_first *first, float *mean_similarity, int key_number, int has_edit, hf_error *err)
+{
+    int rc = match(first, &first->device, key_number, has_edit, err);
+    return rc < 0 ? rc : read_floats(first, mean_similarity, first->mean, 1, err);
 }

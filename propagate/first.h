@@ -42,6 +42,9 @@ int hf_first_seed(hf_first *first, int key, const uint8_t *rgb, const uint8_t *i
 /* The frame that the next matches are for. rgb: u8 [h',w',3] at working size, host. */
 int hf_first_frame(hf_first *first, const uint8_t *rgb, hf_error *err);
 
+/* The same in the backend's memory; no copy is made. */
+int hf_first_frame_on(hf_first *first, const uint8_t *picture, hf_error *err);
+
 /* The same by its features f32 [h,w,D] in the backend's memory, computed since the first key was seeded; borrowed until the
  * next frame. */
 void hf_first_use_features(hf_first *first, float *features);
@@ -55,7 +58,13 @@ typedef struct hf_first_result {
     float  mean_similarity; /* of the frame's pixels with their best match */
 } hf_first_result;
 
-/* Match the frame with a seeded key. */
+/* Match the frame with a seeded key; results on the host. */
 int hf_first_match(hf_first *first, hf_first_result *result, int key, hf_error *err);
+
+/* The same, of a backend whose memory is not the host's: results stay in its memory, in hf_first_results. has_edit: of the
+ * key; without one no edit is made. mean_similarity, on the host, is there once the backend is
+ * synchronised. */
+int hf_first_match_on(hf_first *first, float *mean_similarity, int key, int has_edit, hf_error *err);
+hf_first_result hf_first_results(const hf_first *first); /* arrays of the device, the same ones for all matches; may be written */
 
 #endif

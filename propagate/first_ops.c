@@ -147,7 +147,33 @@ static void fill_free(hf_backend *be, hf_fill **fill)
     hf_fill_free(fill);
 }
 
+static int bend_new(hf_backend *be, hf_bend **out, int width, int height, int radius_px, float epsilon, hf_error *err)
+{
+    (void)be;
+    return hf_bend_new(out, width, height, radius_px, epsilon, err);
+}
+
+static int bend_run(hf_backend *be, hf_bend *bend, float *soft, int n_labels, const hf_bend_frame *frame, hf_error *err)
+{
+    (void)be, (void)err;
+    hf_bend_run(bend, soft, n_labels, frame);
+    return HF_OK;
+}
+
+static void bend_free(hf_backend *be, hf_bend **bend)
+{
+    (void)be;
+    hf_bend_free(bend);
+}
+
+static int64_t bend_bytes(hf_backend *be, int width, int height)
+{
+    (void)be;
+    return hf_bend_bytes(width, height);
+}
+
 const hf_first_ops hf_host_first_ops = {
     .draw = draw, .ask = ask, .draw_asked = draw_asked, .deal = deal, .move = move, .place = place, .trust = trust,
     .mean = mean, .fill_new = fill_new, .fill_run = fill_run, .fill_free = fill_free,
+    .bend_new = bend_new, .bend_run = bend_run, .bend_free = bend_free, .bend_bytes = bend_bytes,
 };

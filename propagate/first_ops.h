@@ -1,7 +1,7 @@
 /* first_ops.h - the steps of `--match first` between matching and the result, as operations of a backend.
  *
  * hf_ops.first of a backend points to such a table. `ref` and `cpu` have the same one, host code; a GPU has its own.
- * Rules are those of src/backend.h: operations are queued in order, nothing is allocated after fill_new, and every
+ * Rules are those of src/backend.h: operations are queued in order, nothing is allocated after fill_new and bend_new, and every
  * address is one of the backend's memory. A step returns HF_OK or HF_EDEVICE.
  *
  * A GPU gives what the host gives, up to the rounding of sums: 1e-5 of the largest value.
@@ -11,6 +11,7 @@
 #ifndef HF_PROPAGATE_FIRST_OPS_H
 #define HF_PROPAGATE_FIRST_OPS_H
 
+#include "propagate/bend.h"
 #include "propagate/fill.h"
 #include "src/backend.h"
 
@@ -71,6 +72,12 @@ typedef struct hf_first_ops {
     int  (*fill_new)(hf_backend *be, hf_fill **out, int width, int height, int max_channels, hf_error *err);
     int  (*fill_run)(hf_backend *be, hf_fill *fill, float *data, const float *weight, int C, hf_error *err);
     void (*fill_free)(hf_backend *be, hf_fill **fill);
+
+    /* hf_bend of bend.h in the backend's memory, with its contracts. */
+    int     (*bend_new)(hf_backend *be, hf_bend **out, int width, int height, int radius_px, float epsilon, hf_error *err);
+    int     (*bend_run)(hf_backend *be, hf_bend *bend, float *soft, int n_labels, const hf_bend_frame *frame, hf_error *err);
+    void    (*bend_free)(hf_backend *be, hf_bend **bend);
+    int64_t (*bend_bytes)(hf_backend *be, int width, int height); /* that new takes */
 } hf_first_ops;
 
 /* The table of the backends in host memory. */

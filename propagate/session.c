@@ -202,7 +202,7 @@ static void drop_memory(hf_session *s)
 {
     void *const memory[] = { s->work_rgb, s->work_labels, s->field.soft, s->field.painted, s->field.xy, s->field.cover,
                              s->sums.soft, s->sums.soft_weight, s->sums.painted, s->sums.painted_weight, s->ids,
-                             s->ids_before, s->alpha, s->soft, s->edit, s->bent, s->blocks };
+                             s->ids_before, s->alpha, s->soft, s->edit };
     for (int k = 0; k < s->n_keys; k++)
         drop_key(s, &s->keys[k]);
     for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
@@ -217,13 +217,14 @@ void hf_session_close(hf_session **session)
     if (!s)
         return;
     hf_context_close(&s->context);
-    hf_first_close(&s->first);
     hf_outside_close(&s->outside);
     if (s->refine)
         s->backend->ops.context->refine_free(s->backend, &s->refine);
+    if (s->bend)
+        hf_session_first_ops(s)->bend_free(s->backend, &s->bend);
     hf_session_device_close(s);
+    hf_first_close(&s->first);
     hf_session_ahead_close(s);
-    hf_guide_free(&s->guide);
     hf_post_free(&s->post);
     hf_cells_free(&s->cells);
     hf_model_close(&s->model);
@@ -267,28 +268,24 @@ static bool take_field(hf_session *s, int64_t n)
 {
     int64_t L = s->n_labels;
     /* Edits are carried by coordinates, and the other ways of matching need them themselves. */
-    bool wants_xy = !s->params.no_coordinates || s->n_edits || s->params.match != HF_MATCH_CONTEXT;
+    bool wants_xy = hf_session_on_device(s) && s->params.no_coordinates > 1 ? false
+                  : !s->params.no_coordinates || s->n_edits || s->params.match != HF_MATCH_CONTEXT;
     return (s->field.soft = hf_session_take(s, 4 * L * n)) &&
            (!wants_xy || (s->field.xy = hf_session_take(s, 8 * n))) &&
            (s->field.cover = hf_session_take(s, 4 * n)) &&
-           (!s->n_edits || (s->field.painted = hf_session_take(s, 16 * n)));
+           (!s->n_edits || hf_session_on_device(s) || (s->field.painted = hf_session_take(s, 16 * n)));
 }
 
 static bool take_sums(hf_session *s, int64_t n)
 {
     int64_t L = s->n_labels;
-    if (s->n_keys < 2)
+    if (s->n_keys < 2 || hf_session_on_device(s))
         return true;
+    s->sums.n = n, s->sums.n_labels = s->n_labels;
     return (s->sums.soft = hf_session_take(s, 4 * L * n)) &&
            (s->sums.soft_weight = hf_session_take(s, 4 * n)) &&
            (!s->n_edits || ((s->sums.painted = hf_session_take(s, 16 * n)) &&
                             (s->sums.painted_weight = hf_session_take(s, 4 * n))));
-}
-
-static int64_t n_blocks(const hf_session *s)
-{
-    return (int64_t)((s->params.width + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK) *
-           ((s->params.height + HF_GUIDE_BLOCK - 1) / HF_GUIDE_BLOCK);
 }
 
 static bool take_results(hf_session *s, int64_t n)
@@ -298,9 +295,6 @@ static bool take_results(hf_session *s, int64_t n)
            (s->soft = hf_session_take(s, n * s->n_ids)) &&
            (!s->n_edits || (s->edit = hf_session_take(s, 4 * n))) &&
            (!s->post || (s->ids_before = hf_session_take(s, n))) &&
-           (s->params.match == HF_MATCH_CONTEXT || s->params.refine < 0 ||
-            ((s->bent = hf_session_take(s, 4 * n)) &&
-             (s->blocks = hf_session_take(s, 4 * n_blocks(s))))) &&
            ((s->factor == 1 && s->enlarge == 1) || ((s->work_rgb = hf_session_take(s, 3 * work)) &&
                                (s->work_labels = hf_session_take(s, work))));
 }
@@ -335,13 +329,21 @@ static hf_refine_params refine_params(const hf_session *s)
     return r;
 }
 
+static int open_bend(hf_session *s, hf_error *err)
+{
+    hf_refine_params r = refine_params(s);
+    if (!r.edges)
+        return HF_OK;
+    return hf_session_first_ops(s)->bend_new(s->backend, &s->bend, s->params.width, s->params.height, r.radius_px, r.epsilon,
+                                             err);
+}
+
 static int prepare_first(hf_session *s, hf_error *err)
 {
     hf_first_params p = hf_session_first_params(s);
-    hf_refine_params r = refine_params(s);
     int rc = hf_first_open(&s->first, s->model, &p, err);
-    if (rc >= 0 && r.edges)
-        rc = hf_guide_new(&s->guide, p.width, p.height, r.radius_px, r.epsilon, err);
+    if (rc >= 0)
+        rc = open_bend(s, err);
     for (int k = 0; rc >= 0 && k < s->n_keys; k++) {
         const hf_session_key *key = &s->keys[k];
         rc = hf_first_seed(s->first, k, hf_session_scale(s, key->rgb), key->labels, key->edit,
@@ -358,11 +360,8 @@ hf_outside_params hf_session_outside_params(const hf_session *s)
 static int prepare_given(hf_session *s, hf_error *err)
 {
     hf_outside_params p = hf_session_outside_params(s);
-    hf_refine_params r = refine_params(s);
     int rc = hf_outside_open(&s->outside, s->backend, &p, err);
-    if (rc >= 0 && r.edges)
-        rc = hf_guide_new(&s->guide, p.width, p.height, r.radius_px, r.epsilon, err);
-    return rc;
+    return rc < 0 ? rc : open_bend(s, err);
 }
 
 static int prepare_context(hf_session *s, hf_error *err)
@@ -396,8 +395,7 @@ int hf_session_prepare(hf_session *s, hf_error *err)
     if (rc < 0 || (rc = hf_session_ahead_open(s, err)) < 0)
         return rc;
     s->prepared = true;
-    if (!hf_session_needs_tracking(s))
-        return HF_OK;
-    rc = hf_session_cells_new(s, &s->cells, err);
-    return rc < 0 ? rc : hf_session_device_open(s, err);
+    if (hf_session_needs_tracking(s) && (rc = hf_session_cells_new(s, &s->cells, err)) < 0)
+        return rc;
+    return hf_session_device_open(s, err);
 }

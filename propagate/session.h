@@ -6,7 +6,6 @@
  * session_ahead.c  features of frames that come next
  * session_ahead_thread.c  the thread that makes them on the host
  * session_device.c the way of a frame where the backend's memory is not the host's
- * session_bend.c   edges, in match mode first
  * session_render.c cells or matches to pixels, blending of keys
  * session_result.c soft labels to masks, mattes and areas
  * session_file.c   save and load
@@ -17,10 +16,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include "propagate/bend.h"
+#include "propagate/blend.h"
 #include "propagate/context.h"
 #include "propagate/context_ops.h"
 #include "propagate/first.h"
-#include "propagate/guide.h"
+#include "propagate/first_ops.h"
 #include "propagate/outside.h"
 #include "propagate/post.h"
 #include "propagate/refine.h"
@@ -47,21 +48,21 @@ typedef struct hf_session_field {
     float *cover;   /* [H,W] */
 } hf_session_field;
 
-/* What a session keeps in the memory of a backend that the host cannot see, in match mode context. A frame goes up once,
- * and what a user gets comes back: ids, mattes, cover, coordinates. */
+/* What a session keeps in the memory of a backend that the host cannot see, in the match modes context and first. A frame
+ * goes up once, and what a user gets comes back: ids, mattes, cover, edit, coordinates. */
 typedef struct hf_device_side {
     uint8_t    *rgb;      /* [H,W,3] */
     uint8_t    *work_rgb; /* [h',w',3], NULL where it is the frame's own size */
     const uint8_t *frame; /* the frame that is asked for: rgb, or one that was shown ahead */
-    hf_cells   *cells;    /* followed last, or sent up for rendering */
-    hf_drawn   *drawn;    /* [n_keys] pictures and labels of the keys; the array is on the host */
-    uint8_t   **edits;    /* [n_keys] their edits, NULL where there is none; the array is on the host */
-    float      *soft, *painted, *xy, *cover; /* as in hf_session_field; painted and xy may be NULL */
+    hf_cells   *cells;    /* context: followed last, or sent up for rendering */
+    hf_drawn   *drawn;    /* [n_keys] pictures of the keys and, for context, labels; the array is on the host */
+    uint8_t   **edits;    /* [n_keys] their edits for context, NULL where there is none; the array is on the host */
+    hf_session_field field; /* of hf_first_results in match mode first; painted and xy may be NULL */
+    hf_blend    sums;     /* more than one key */
     uint8_t    *edit;     /* [H,W,4] painted, as the user gets it */
     float      *mean;     /* [1] similarity */
     hf_decision decision;
     bool        has_frame; /* frame is there, and cells are what was followed in it: inside of step */
-    bool        decided;   /* what the user gets is in s->ids, alpha, soft and edit; other arrays only where they are wanted */
 } hf_device_side;
 
 typedef struct hf_ahead_thread hf_ahead_thread; /* session_ahead_thread.c */
@@ -94,12 +95,6 @@ typedef struct hf_seen {
     float         *features;
 } hf_seen;
 
-/* Weighted sums over several keys. */
-typedef struct hf_session_sums {
-    float *soft, *soft_weight;       /* [L,H,W], [H,W] */
-    float *painted, *painted_weight; /* [H,W,4], [H,W] */
-} hf_session_sums;
-
 struct hf_session {
     hf_session_params params; /* every default filled in */
     char              device_name[32]; /* what params points to, */
@@ -123,9 +118,7 @@ struct hf_session {
     hf_first        *first; /* or */
     hf_outside      *outside;
     hf_refine       *refine;
-    hf_guide        *guide;       /* of the modes first and given, NULL: edges are left as they are */
-    float           *bent;        /* [H,W] one label after the guided filter, with it only */
-    float           *blocks;      /* [bh,bw] the same before it */
+    hf_bend         *bend;        /* of the modes first and given, NULL: edges are left as they are */
     hf_post         *post;        /* NULL: nothing asked */
     uint8_t         *work_rgb;    /* [h',w',3], NULL where it is the frame's own size */
     uint8_t         *work_labels; /* [h',w'], the same */
@@ -134,7 +127,7 @@ struct hf_session {
     hf_device_side  *device;    /* NULL: the backend's memory is the host's, or nothing is tracked */
     int              followed;    /* key, -1: none */
     hf_session_field field;
-    hf_session_sums  sums; /* more than one key */
+    hf_blend         sums; /* more than one key */
     float            mean_similarity;
 
     uint8_t *ids, *ids_before; /* [H,W]; before post-processing, with it only */
@@ -204,16 +197,23 @@ int64_t hf_session_device_bytes(const hf_session *s); /* what open takes of the 
  * the frame for the render that comes next. */
 int hf_session_device_track(hf_session *s, hf_cells *cells, const uint8_t *rgb, hf_error *err);
 
-/* From cells of the host (s->cells: those that are there already) to s->field, without the edit. alone: no other key is
- * blended with it: then s->ids, the mattes, s->edit and s->field.cover are filled, and of s->field nothing else but
- * coordinates that are wanted. Also s->mean_similarity, with s->cells. */
-int hf_session_device_refine(hf_session *s, const uint8_t *rgb, int key, const hf_cells *cells, bool alone,
-                             hf_error *err);
+/* For a render of rgb: the frame goes up if it is not there. In match mode first its features follow. */
+int hf_session_device_bring(hf_session *s, const uint8_t *rgb, hf_error *err);
 
-/* Bend the labels of s->field, matched with `key`, to the edges of the frame. */
-void hf_session_bend(hf_session *s, const uint8_t *rgb, const hf_session_key *key);
+/* From s->device->field to s->ids, the mattes and s->edit, s->field.cover and coordinates that are wanted; waits for the
+ * device. painted: field.painted has an edit; else s->edit is left as it is. */
+int hf_session_device_finish(hf_session *s, bool painted, hf_error *err);
 
-/* Masks, mattes, areas and edit of s->field, post-processed. hard: labels are exactly these. */
+/* Whether a session of these parameters has a device side; its steps then are those of the backend's tables, else the
+ * host's. */
+bool hf_session_on_device(const hf_session *s);
+const hf_context_ops *hf_session_context_ops(const hf_session *s);
+const hf_first_ops   *hf_session_first_ops(const hf_session *s);
+
+/* s->ids and the mattes of s->field. */
+void hf_session_decide(hf_session *s);
+
+/* The result from those: post-processed, with areas. */
 void hf_session_fill_result(hf_session *s, hf_result *result);
 
 #endif

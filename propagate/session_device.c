@@ -1,9 +1,8 @@
-/* session_device.c - the way of a frame where the backend's memory is not the host's, in match mode context.
+/* session_device.c - the way of a frame where the backend's memory is not the host's, in the match modes context and first.
  *
  *   up    the frame as decoded, once (step), or once for track and once for render; earlier where it is shown ahead
  *   back  ids, mattes, cover, the mean similarity, the edit, and coordinates where they are wanted
- * Cells come back only where the caller asked for them (to spool or to blend keys), soft labels, and coordinates for the
- * edit, only where they are blended on the host or belong to a key without objects.
+ * Cells come back only where the caller asked for them (to spool or to blend keys). Several keys are blended there, too.
  */
 #include "propagate/session.h"
 
@@ -37,31 +36,69 @@ static void *take(hf_session *s, int64_t bytes, bool *ok)
     return memory;
 }
 
-static bool take_memory(hf_session *s, hf_device_side *d)
+/* Sums over several keys. */
+static bool take_sums(hf_session *s, hf_blend *b)
+{
+    bool ok = true;
+    if (s->n_keys < 2)
+        return true;
+    b->n = n_pixels(s), b->n_labels = s->n_labels;
+    b->soft = take(s, 4 * b->n * b->n_labels, &ok);
+    b->soft_weight = take(s, 4 * b->n, &ok);
+    if (s->n_edits) {
+        b->painted = take(s, 16 * b->n, &ok);
+        b->painted_weight = take(s, 4 * b->n, &ok);
+    }
+    return ok;
+}
+
+/* In match mode first matching has its own. */
+static bool take_field(hf_session *s, hf_device_side *d)
 {
     int64_t n = n_pixels(s);
     bool ok = true;
+    if (s->first) {
+        hf_first_result r = hf_first_results(s->first);
+        d->field = (hf_session_field){ .soft = r.soft, .painted = r.edit, .xy = r.xy, .cover = r.cover };
+        return true;
+    }
+    d->field.soft = take(s, 4 * n * s->n_labels, &ok);
+    d->field.cover = take(s, 4 * n, &ok);
+    d->mean = take(s, 4, &ok);
+    if (!s->params.no_coordinates || s->n_edits)
+        d->field.xy = take(s, 8 * n, &ok);
+    if (s->n_edits)
+        d->field.painted = take(s, 16 * n, &ok);
+    return ok;
+}
+
+/* Matching in mode first has the labels and edits of the keys. */
+static bool take_keys(hf_session *s, hf_device_side *d)
+{
+    int64_t n = n_pixels(s);
+    bool ok = true;
+    for (int k = 0; ok && k < s->n_keys; k++) {
+        d->drawn[k].rgb = take(s, 3 * n, &ok);
+        if (s->context)
+            d->drawn[k].ids = take(s, n, &ok);
+        if (s->context && s->keys[k].edit)
+            d->edits[k] = take(s, 4 * n, &ok);
+    }
+    return ok;
+}
+
+static bool take_memory(hf_session *s, hf_device_side *d)
+{
+    int64_t n = n_pixels(s);
+    bool ok = take_field(s, d) && take_sums(s, &d->sums) && take_keys(s, d);
     d->rgb = take(s, 3 * n, &ok);
     if (is_scaled(s))
         d->work_rgb = take(s, (int64_t)3 * s->work_width * s->work_height, &ok);
-    d->soft = take(s, 4 * n * s->n_labels, &ok);
-    d->cover = take(s, 4 * n, &ok);
-    d->mean = take(s, 4, &ok);
-    if (s->field.xy)
-        d->xy = take(s, 8 * n, &ok);
-    if (s->n_edits) {
-        d->painted = take(s, 16 * n, &ok);
+    if (s->n_edits)
         d->edit = take(s, 4 * n, &ok);
-    }
     d->decision.ids = take(s, n, &ok);
     d->decision.alpha = take(s, n, &ok);
     d->decision.soft = take(s, n * s->n_ids, &ok);
-    for (int k = 0; ok && k < s->n_keys; k++) {
-        d->drawn[k].rgb = take(s, 3 * n, &ok);
-        d->drawn[k].ids = take(s, n, &ok);
-        if (s->keys[k].edit)
-            d->edits[k] = take(s, 4 * n, &ok);
-    }
     return ok;
 }
 
@@ -71,22 +108,45 @@ static int send_keys(hf_session *s, const hf_device_side *d, hf_error *err)
     int rc = HF_OK;
     for (int k = 0; rc >= 0 && k < s->n_keys; k++)
         if ((rc = send(s, (void *)d->drawn[k].rgb, s->keys[k].rgb, 3 * n, err)) >= 0 &&
-            (rc = send(s, (void *)d->drawn[k].ids, s->keys[k].labels, n, err)) >= 0 && d->edits[k])
+            (!d->drawn[k].ids || (rc = send(s, (void *)d->drawn[k].ids, s->keys[k].labels, n, err)) >= 0) && d->edits[k])
             rc = send(s, d->edits[k], s->keys[k].edit, 4 * n, err);
     return rc < 0 ? rc : s->backend->ops.sync(s->backend, err);
+}
+
+bool hf_session_on_device(const hf_session *s)
+{
+    return !s->backend->host_memory && s->params.match != HF_MATCH_GIVEN;
+}
+
+const hf_context_ops *hf_session_context_ops(const hf_session *s)
+{
+    return hf_session_on_device(s) ? s->backend->ops.context : &hf_host_context_ops;
+}
+
+const hf_first_ops *hf_session_first_ops(const hf_session *s)
+{
+    return hf_session_on_device(s) ? s->backend->ops.first : &hf_host_first_ops;
+}
+
+/* What match mode context alone takes. */
+static int64_t context_bytes(const hf_session *s)
+{
+    int64_t n = n_pixels(s);
+    bool has_xy = !s->params.no_coordinates || s->n_edits;
+    int h, w;
+    hf_model_grid(s->model, s->work_width, s->work_height, &h, &w);
+    return n * (4 * s->n_labels + 4 + (has_xy ? 8 : 0) + s->n_keys + (s->n_edits ? 16 + 4 * s->n_edits : 0)) +
+           (int64_t)h * w * HF_FINE_RATIO * HF_FINE_RATIO * (s->n_labels + 3) * 4;
 }
 
 int64_t hf_session_device_bytes(const hf_session *s)
 {
     int64_t n = n_pixels(s), work = is_scaled(s) ? (int64_t)3 * s->work_width * s->work_height : 0;
-    bool has_xy = !s->params.no_coordinates || s->n_edits;
-    int h, w;
-    if (s->backend->host_memory)
+    int64_t sums = s->n_keys > 1 ? n * (4 * s->n_labels + 4 + (s->n_edits ? 20 : 0)) : 0;
+    if (!hf_session_on_device(s))
         return 0;
-    hf_model_grid(s->model, s->work_width, s->work_height, &h, &w);
-    return n * (3 + 4 * s->n_labels + 4 + (has_xy ? 8 : 0) + 2 + s->n_ids + 4 * s->n_keys +
-                (s->n_edits ? 20 + 4 * s->n_edits : 0)) + work +
-           (int64_t)h * w * HF_FINE_RATIO * HF_FINE_RATIO * (s->n_labels + 3) * 4;
+    return n * (3 + 2 + s->n_ids + 3 * s->n_keys + (s->n_edits ? 4 : 0)) + work + sums +
+           (s->params.match == HF_MATCH_CONTEXT ? context_bytes(s) : 0);
 }
 
 int hf_session_device_open(hf_session *s, hf_error *err)
@@ -94,7 +154,7 @@ int hf_session_device_open(hf_session *s, hf_error *err)
     const hf_cells *c = s->cells;
     int rc;
 
-    if (s->backend->host_memory)
+    if (!hf_session_on_device(s))
         return HF_OK;
     if (!(s->device = calloc(1, sizeof(*s->device))) ||
         !(s->device->drawn = calloc((size_t)s->n_keys, sizeof(*s->device->drawn))) ||
@@ -103,7 +163,7 @@ int hf_session_device_open(hf_session *s, hf_error *err)
     if (!take_memory(s, s->device))
         return hf_fail(err, HF_ENOMEM, "session: out of GPU memory for %dx%d pixels with %d objects; a smaller --size "
                        "needs less", s->params.width, s->params.height, s->n_ids);
-    if ((rc = hf_cells_new_on(&s->device->cells, s->backend, c->h, c->w, c->stride_px, c->n_labels, err)) < 0)
+    if (c && (rc = hf_cells_new_on(&s->device->cells, s->backend, c->h, c->w, c->stride_px, c->n_labels, err)) < 0)
         return rc;
     return send_keys(s, s->device, err);
 }
@@ -113,8 +173,11 @@ void hf_session_device_close(hf_session *s)
     hf_device_side *d = s->device;
     if (!d)
         return;
-    void *const memory[] = { d->rgb, d->work_rgb, d->soft, d->painted, d->edit, d->mean, d->xy, d->cover, d->decision.ids,
-                             d->decision.alpha, d->decision.soft };
+    if (s->first)
+        d->field = (hf_session_field){ 0 }; /* not ours */
+    void *const memory[] = { d->rgb, d->work_rgb, d->field.soft, d->field.painted, d->field.xy, d->field.cover, d->edit,
+                             d->mean, d->decision.ids, d->decision.alpha, d->decision.soft, d->sums.soft,
+                             d->sums.soft_weight, d->sums.painted, d->sums.painted_weight };
     for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
         s->backend->ops.free(s->backend, memory[i]);
     for (int k = 0; d->drawn && k < s->n_keys; k++) {
@@ -177,65 +240,48 @@ int hf_session_device_track(hf_session *s, hf_cells *cells, const uint8_t *rgb, 
     return fetch(s, &s->mean_similarity, d->mean, (int64_t)sizeof(float), err);
 }
 
+int hf_session_device_bring(hf_session *s, const uint8_t *rgb, hf_error *err)
+{
+    hf_device_side *d = s->device;
+    hf_seen seen;
+    int rc;
+    if (d->has_frame)
+        return HF_OK;
+    if (!s->first) {
+        d->frame = d->rgb;
+        return send(s, d->rgb, rgb, 3 * n_pixels(s), err);
+    }
+    if ((rc = bring(s, &seen, rgb, err)) < 0)
+        return rc;
+    d->frame = seen.frame;
+    if (!seen.features)
+        return hf_first_frame_on(s->first, seen.picture, err);
+    hf_first_use_features(s->first, seen.features);
+    return HF_OK;
+}
+
 static int decide(hf_session *s, hf_error *err)
 {
     const hf_device_side *d = s->device;
     const hf_decision *from = &d->decision;
     int64_t n = n_pixels(s);
     int rc;
-    if ((rc = s->backend->ops.context->decide(s->backend, from, d->soft, n, s->n_labels, s->n_ids, s->id_of, err)) < 0 ||
+    if ((rc = s->backend->ops.context->decide(s->backend, from, d->field.soft, n, s->n_labels, s->n_ids, s->id_of, err)) < 0 ||
         (rc = fetch(s, s->ids, from->ids, n, err)) < 0 || (rc = fetch(s, s->alpha, from->alpha, n, err)) < 0)
         return rc;
     return s->n_ids ? fetch(s, s->soft, from->soft, n * s->n_ids, err) : HF_OK;
 }
 
-/* The edit as the user gets it; a key that has none clears it. */
-static int paint(hf_session *s, int key, hf_error *err)
+int hf_session_device_finish(hf_session *s, bool painted, hf_error *err)
 {
     hf_device_side *d = s->device;
-    const hf_context_ops *ops = s->backend->ops.context;
     int64_t n = n_pixels(s);
-    int rc;
-    if (!d->edits[key]) {
-        memset(s->edit, 0, (size_t)(4 * n));
-        return HF_OK;
-    }
-    if ((rc = ops->warp(s->backend, d->painted, d->edits[key], d->xy, d->cover, s->params.width, s->params.height, err)) < 0 ||
-        (rc = ops->straighten(s->backend, d->edit, d->painted, n, err)) < 0)
-        return rc;
-    return fetch(s, s->edit, d->edit, 4 * n, err);
-}
-
-/* All that a user gets. */
-static int finish(hf_session *s, int key, hf_error *err)
-{
     int rc = decide(s, err);
-    if (rc >= 0 && s->edit)
-        rc = paint(s, key, err);
-    s->device->decided = rc >= 0;
-    return rc;
-}
-
-int hf_session_device_refine(hf_session *s, const uint8_t *rgb, int key, const hf_cells *cells, bool alone,
-                             hf_error *err)
-{
-    hf_device_side *d = s->device;
-    int64_t n = n_pixels(s);
-    bool wants_xy = d->xy && (!alone || s->params.no_coordinates < 2);
-    int rc;
-    if (!d->has_frame) {
-        d->frame = d->rgb;
-        if ((rc = send(s, d->rgb, rgb, 3 * n, err)) < 0)
-            return rc;
-    }
-    d->decided = false;
-    if (cells != s->cells && (rc = hf_cells_from_host(d->cells, s->backend, cells, err)) < 0)
+    if (rc >= 0 && painted)
+        rc = s->backend->ops.context->straighten(s->backend, d->edit, d->field.painted, n, err);
+    if (rc < 0 || (painted && (rc = fetch(s, s->edit, d->edit, 4 * n, err)) < 0) ||
+        (rc = fetch(s, s->field.cover, d->field.cover, 4 * n, err)) < 0 ||
+        (s->field.xy && (rc = fetch(s, s->field.xy, d->field.xy, 8 * n, err)) < 0))
         return rc;
-    if ((rc = s->backend->ops.context->refine_run(s->backend, s->refine, d->soft, d->xy, d->cover, d->cells, d->frame,
-                                                  &d->drawn[key], err)) < 0 ||
-        (rc = fetch(s, s->field.cover, d->cover, 4 * n, err)) < 0 ||
-        (wants_xy && (rc = fetch(s, s->field.xy, d->xy, 8 * n, err)) < 0))
-        return rc;
-    rc = alone ? finish(s, key, err) : fetch(s, s->field.soft, d->soft, 4 * n * s->n_labels, err);
-    return rc < 0 ? rc : s->backend->ops.sync(s->backend, err);
+    return s->backend->ops.sync(s->backend, err);
 }

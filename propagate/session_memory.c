@@ -17,18 +17,22 @@ static int64_t cell_bytes(const hf_session *s)
     return (int64_t)h * w * HF_FINE_RATIO * HF_FINE_RATIO * (s->n_labels + 3) * 4;
 }
 
+/* Edges, in the modes first and given. */
+static int64_t bend_bytes(const hf_session *s)
+{
+    return s->params.refine > 0 ? hf_session_first_ops(s)->bend_bytes(s->backend, s->params.width, s->params.height) : 0;
+}
+
 /* What prepare opens on the host whatever the backend is. */
 static int64_t host_bytes(const hf_session *s)
 {
-    int64_t guide = s->params.refine > 0 && s->params.match != HF_MATCH_CONTEXT
-                        ? hf_guide_bytes(s->params.width, s->params.height) : 0;
     int64_t staging = s->backend->host_memory ? 0
                     : (int64_t)3 * s->params.width * s->params.height * HF_AHEAD_BATCHES * s->params.batch;
     if (s->params.match == HF_MATCH_GIVEN) {
         hf_outside_params p = hf_session_outside_params(s);
-        return guide + hf_outside_bytes(&p);
+        return bend_bytes(s) + hf_outside_bytes(&p);
     }
-    return guide + staging + (s->params.match == HF_MATCH_CONTEXT ? cell_bytes(s) : 0);
+    return staging + (s->params.match == HF_MATCH_CONTEXT ? cell_bytes(s) : 0);
 }
 
 /* What it opens in the backend's memory. */
@@ -40,7 +44,7 @@ static int64_t part_bytes(const hf_session *s)
     int64_t shared = model + hf_session_ahead_bytes(s);
     if (s->params.match == HF_MATCH_FIRST) {
         hf_first_params p = hf_session_first_params(s);
-        return shared + hf_first_bytes(s->model, &p);
+        return shared + hf_session_device_bytes(s) + hf_first_bytes(s->model, &p) + bend_bytes(s);
     }
     hf_context_params c = hf_session_context_params(s);
     int h, w;

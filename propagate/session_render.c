@@ -1,8 +1,7 @@
 /* session_render.c - one frame to pixels, from one key or blended from several.
  *
- * At a pixel, key k counts with weight_k * (cover_k + a little): labels are the weighted
- * mean over the keys that have ids, the edit (alpha multiplied in) over those that have
- * one. Coordinates and cover are those of the key with the largest weight.
+ * Every step is one of the backend's tables on a device, of the host's else. How keys are weighed is in blend.h; coordinates
+ * and cover are those of the key with the largest weight.
  */
 #include "propagate/session.h"
 
@@ -10,9 +9,6 @@
 #include <string.h>
 
 #include "propagate/warp.h"
-
-/* Lets uncovered pixels still be decided by the nearer key. */
-#define LEAST_COVER 0.05f
 
 static float mean_of(const float *values, int64_t n)
 {
@@ -27,66 +23,63 @@ static int64_t n_pixels(const hf_session *s)
     return (int64_t)s->params.width * s->params.height;
 }
 
-/* Labels of a key that has none, where others do: background, to be left out of a blend. */
-static void clear_labels(hf_session *s)
-{
-    int64_t n = n_pixels(s);
-    memset(s->field.soft, 0, (size_t)(n * s->n_labels) * sizeof(float));
-    for (int64_t i = 0; i < n; i++)
-        s->field.soft[i] = 1.0f;
-}
+/* Where the steps write: on the device, or the result's own. */
+static const hf_session_field *place(const hf_session *s) { return s->device ? &s->device->field : &s->field; }
 
-static int from_matches(hf_session *s, const uint8_t *rgb, int key, hf_error *err)
+static const hf_blend *sums(const hf_session *s) { return s->device ? &s->device->sums : &s->sums; }
+
+/* Edges of labels that were matched pixel by pixel, and an edit that fades where it is not sure. */
+static int mend(hf_session *s, const uint8_t *frame, int key, hf_error *err)
 {
-    hf_first_result r = { .soft = s->field.soft, .edit = s->field.painted, .xy = s->field.xy,
-                          .cover = s->field.cover };
-    int rc = hf_first_match(s->first, &r, key, err);
-    if (rc < 0)
+    const hf_session_field *to = place(s);
+    const uint8_t *drawn_rgb = s->device ? s->device->drawn[key].rgb : s->keys[key].rgb;
+    hf_bend_frame from = { frame, drawn_rgb, to->xy, to->cover };
+    int rc = s->bend ? hf_session_first_ops(s)->bend_run(s->backend, s->bend, to->soft, s->n_labels, &from, err) : HF_OK;
+    if (rc < 0 || !s->keys[key].edit)
         return rc;
-    if (s->guide)
-        hf_session_bend(s, rgb, &s->keys[key]);
-    if (s->field.painted)
-        hf_warp_fade(s->field.painted, s->field.cover, n_pixels(s));
-    s->mean_similarity = r.mean_similarity;
-    return HF_OK;
+    return hf_session_context_ops(s)->fade(s->backend, to->painted, to->cover, n_pixels(s), err);
 }
 
-static int from_given(hf_session *s, const uint8_t *rgb, const hf_followed *f, hf_error *err)
+static int from_matches(hf_session *s, const uint8_t *frame, int key, hf_error *err)
+{
+    bool has_edit = s->keys[key].edit != NULL;
+    hf_first_result r = { .soft = s->field.soft, .edit = has_edit ? s->field.painted : NULL, .xy = s->field.xy,
+                          .cover = s->field.cover };
+    int rc = s->device ? hf_first_match_on(s->first, &s->mean_similarity, key, has_edit, err)
+                       : hf_first_match(s->first, &r, key, err);
+    if (rc >= 0 && !s->device)
+        s->mean_similarity = r.mean_similarity;
+    return rc < 0 ? rc : mend(s, frame, key, err);
+}
+
+static int from_given(hf_session *s, const uint8_t *frame, const hf_followed *f, hf_error *err)
 {
     const hf_session_key *k = &s->keys[f->key];
-    hf_first_result r = { .soft = s->field.soft, .edit = s->field.painted, .xy = s->field.xy,
+    hf_first_result r = { .soft = s->field.soft, .edit = k->edit ? s->field.painted : NULL, .xy = s->field.xy,
                           .cover = s->field.cover };
     int rc = hf_outside_render(s->outside, &r, k->labels, k->edit, f->flow, err);
-    if (rc < 0)
-        return rc;
-    if (s->guide)
-        hf_session_bend(s, rgb, k);
-    if (s->field.painted)
-        hf_warp_fade(s->field.painted, s->field.cover, n_pixels(s));
     s->mean_similarity = r.mean_similarity;
-    return HF_OK;
+    return rc < 0 ? rc : mend(s, frame, f->key, err);
 }
 
-static int from_cells(hf_session *s, const uint8_t *rgb, int key, const hf_cells *cells, bool alone,
-                      hf_error *err)
+static int from_cells(hf_session *s, const uint8_t *frame, int key, const hf_cells *cells, hf_error *err)
 {
+    const hf_context_ops *ops = hf_session_context_ops(s);
+    const hf_session_field *to = place(s);
     const hf_session_key *k = &s->keys[key];
-    hf_drawn drawn = { .rgb = k->rgb, .ids = k->labels };
-    int rc = s->device ? hf_session_device_refine(s, rgb, key, cells, alone, err)
-                       : hf_host_context_ops.refine_run(s->backend, s->refine, s->field.soft, s->field.xy,
-                                                        s->field.cover, cells, rgb, &drawn, err);
-    if (rc < 0)
+    const hf_drawn host = { .rgb = k->rgb, .ids = k->labels }, *drawn = s->device ? &s->device->drawn[key] : &host;
+    const uint8_t *edit = s->device ? s->device->edits[key] : k->edit;
+    const hf_cells *from = s->device ? s->device->cells : cells;
+    int rc = HF_OK;
+
+    if (s->device && cells != s->cells) /* else they are there already */
+        rc = hf_cells_from_host(s->device->cells, s->backend, cells, err);
+    if (rc < 0 || (rc = ops->refine_run(s->backend, s->refine, to->soft, to->xy, to->cover, from, frame, drawn, err)) < 0)
         return rc;
     if (!s->device || cells != s->cells) /* else it has come from there */
         s->mean_similarity = mean_of(cells->similarity, (int64_t)cells->h * cells->w);
-    if (s->device && s->device->decided)
-        return HF_OK;
-    if (s->field.painted && k->edit)
-        hf_warp_edit(s->field.painted, k->edit, s->field.xy, s->field.cover, s->params.width,
-                     s->params.height);
-    else if (s->field.painted)
-        memset(s->field.painted, 0, (size_t)n_pixels(s) * 16);
-    return HF_OK;
+    return edit ? ops->warp(s->backend, to->painted, edit, to->xy, to->cover, s->params.width, s->params.height, err)
+                : HF_OK;
 }
 
 static bool any_ids(const hf_session *s)
@@ -102,86 +95,47 @@ static bool knows_objects(const hf_session *s, int key)
     return s->keys[key].has_ids || !any_ids(s);
 }
 
-/* alone: nothing is blended with it afterwards. */
-static int field_of(hf_session *s, const uint8_t *rgb, const hf_followed *f, bool alone, hf_error *err)
+/* painted is filled only where the key has an edit, and labels say nothing where it does not know objects. */
+static int field_of(hf_session *s, const uint8_t *frame, const hf_followed *f, hf_error *err)
 {
-    bool objects = knows_objects(s, f->key);
-    int rc = s->first     ? from_matches(s, rgb, f->key, err)
-             : s->outside ? from_given(s, rgb, f, err)
-                          : from_cells(s, rgb, f->key, f->cells, alone && objects, err);
-    if (rc >= 0 && !objects)
-        clear_labels(s);
-    return rc;
+    return s->first     ? from_matches(s, frame, f->key, err)
+           : s->outside ? from_given(s, frame, f, err)
+                        : from_cells(s, frame, f->key, f->cells, err);
 }
 
-static void clear_sums(hf_session *s)
+/* One key alone. It is blended where it does not know objects, so that all is background. */
+static int single(hf_session *s, const uint8_t *frame, const hf_followed *f, hf_error *err)
 {
-    size_t n = (size_t)n_pixels(s);
-    memset(s->sums.soft, 0, n * s->n_labels * sizeof(float));
-    memset(s->sums.soft_weight, 0, n * sizeof(float));
-    if (s->sums.painted) {
-        memset(s->sums.painted, 0, n * 4 * sizeof(float));
-        memset(s->sums.painted_weight, 0, n * sizeof(float));
-    }
+    const hf_context_ops *ops = hf_session_context_ops(s);
+    int rc = field_of(s, frame, f, err);
+    if (rc < 0 || knows_objects(s, f->key) || (rc = ops->blend_clear(s->backend, sums(s), err)) < 0)
+        return rc;
+    return ops->blend_mean(s->backend, sums(s), place(s)->soft, NULL, err);
 }
 
-static void add_to_sums(hf_session *s, const hf_followed *f)
+static int add(hf_session *s, const hf_followed *f, hf_error *err)
 {
-    int64_t n = n_pixels(s);
-    const hf_session_field *from = &s->field;
-    hf_session_sums *to = &s->sums;
+    const hf_session_field *from = place(s);
     bool objects = knows_objects(s, f->key), painted = s->keys[f->key].edit != NULL;
-
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < n; i++) {
-        float weight = f->weight * (from->cover[i] + LEAST_COVER);
-        if (objects) {
-            for (int l = 0; l < s->n_labels; l++)
-                to->soft[l * n + i] += weight * from->soft[l * n + i];
-            to->soft_weight[i] += weight;
-        }
-        if (painted) {
-            for (int c = 0; c < 4; c++)
-                to->painted[4 * i + c] += weight * from->painted[4 * i + c];
-            to->painted_weight[i] += weight;
-        }
-    }
-}
-
-static void take_means(hf_session *s)
-{
-    int64_t n = n_pixels(s);
-    const hf_session_sums *from = &s->sums;
-
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < n; i++) {
-        float w = from->soft_weight[i];
-        for (int l = 0; w > 0.0f && l < s->n_labels; l++)
-            s->field.soft[l * n + i] = from->soft[l * n + i] / w;
-        w = s->field.painted ? from->painted_weight[i] : 0.0f;
-        for (int c = 0; w > 0.0f && c < 4; c++)
-            s->field.painted[4 * i + c] = from->painted[4 * i + c] / w;
-    }
+    return hf_session_context_ops(s)->blend_add(s->backend, sums(s), objects ? from->soft : NULL,
+                                                painted ? from->painted : NULL, from->cover, f->weight, err);
 }
 
 /* The heaviest goes last: its coordinates and cover are the ones that stay in the field. */
-static int blend(hf_session *s, const uint8_t *rgb, const hf_followed *followed, int n,
-                 hf_error *err)
+static int blend(hf_session *s, const uint8_t *frame, const hf_followed *followed, int n, hf_error *err)
 {
-    int heaviest = 0;
+    const hf_context_ops *ops = hf_session_context_ops(s);
+    int heaviest = 0, rc;
     for (int i = 1; i < n; i++)
         if (followed[i].weight > followed[heaviest].weight)
             heaviest = i;
-    clear_sums(s);
-    for (int i = 0; i < n; i++) {
+    rc = ops->blend_clear(s->backend, sums(s), err);
+    for (int i = 0; rc >= 0 && i < n; i++) {
         const hf_followed *f = &followed[i < heaviest ? i : i + 1 < n ? i + 1 : heaviest];
-        int rc = field_of(s, rgb, f, false, err);
-        if (rc < 0)
-            return rc;
-        add_to_sums(s, f);
+        if ((rc = field_of(s, frame, f, err)) >= 0)
+            rc = add(s, f, err);
     }
-    take_means(s);
-    return HF_OK;
+    return rc < 0 ? rc : ops->blend_mean(s->backend, sums(s), place(s)->soft, place(s)->painted, err);
 }
 
 static int check_followed(const hf_session *s, const hf_followed *followed, int n, hf_error *err)
@@ -205,7 +159,7 @@ static int check_followed(const hf_session *s, const hf_followed *followed, int 
     return HF_OK;
 }
 
-/* The features that all keys are matched with, in match mode first. */
+/* The features that all keys are matched with, in match mode first, on the host. */
 static int describe(hf_session *s, const uint8_t *rgb, hf_error *err)
 {
     hf_seen seen;
@@ -217,6 +171,22 @@ static int describe(hf_session *s, const uint8_t *rgb, hf_error *err)
     return HF_OK;
 }
 
+/* From the field to what a user gets. A lone key without an edit clears it. */
+static int finish(hf_session *s, const hf_followed *followed, int n, hf_error *err)
+{
+    bool painted = s->edit && (n > 1 || s->keys[followed[0].key].edit);
+    int rc = HF_OK;
+    if (s->device)
+        rc = hf_session_device_finish(s, painted, err);
+    else
+        hf_session_decide(s);
+    if (s->edit && !painted)
+        memset(s->edit, 0, (size_t)n_pixels(s) * 4);
+    else if (painted && !s->device)
+        hf_warp_straighten(s->edit, s->field.painted, n_pixels(s));
+    return rc;
+}
+
 int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb,
                       const hf_followed *followed, int n, hf_error *err)
 {
@@ -225,13 +195,16 @@ int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb
     if (rc < 0)
         return rc;
     omp_set_num_threads(s->backend->n_threads);
-    if (s->first && (rc = describe(s, rgb, err)) < 0)
-        return rc;
-    rc = n == 1 ? field_of(s, rgb, followed, true, err) : blend(s, rgb, followed, n, err);
+    if (s->device)
+        rc = hf_session_device_bring(s, rgb, err);
+    else if (s->first)
+        rc = describe(s, rgb, err);
     if (rc < 0)
         return rc;
-    if (s->field.painted && !(s->device && s->device->decided))
-        hf_warp_straighten(s->edit, s->field.painted, n_pixels(s));
+    const uint8_t *frame = s->device ? s->device->frame : rgb;
+    rc = n == 1 ? single(s, frame, followed, err) : blend(s, frame, followed, n, err);
+    if (rc < 0 || (rc = finish(s, followed, n, err)) < 0)
+        return rc;
     hf_session_fill_result(s, result);
     return HF_OK;
 }
@@ -239,7 +212,7 @@ int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb
 int hf_session_step(hf_session *session, hf_result *result, const uint8_t *rgb, hf_error *err)
 {
     hf_session *s = session;
-    int rc = s->device && s->followed >= 0 ? hf_session_device_track(s, NULL, rgb, err)
+    int rc = s->device && s->context && s->followed >= 0 ? hf_session_device_track(s, NULL, rgb, err)
                                            : hf_session_track(s, NULL, rgb, err);
     hf_followed followed = { .key = s->followed, .cells = s->cells, .weight = 1.0f };
     if (rc >= 0)
@@ -271,6 +244,7 @@ int hf_session_render_key(hf_session *session, hf_result *result, int key, hf_er
         s->field.xy[2 * i + 1] = (float)(i / s->params.width);
     }
     s->mean_similarity = 1.0f;
+    hf_session_decide(s);
     hf_session_fill_result(s, result);
     if (s->edit && k->edit)
         memcpy(s->edit, k->edit, (size_t)n * 4);

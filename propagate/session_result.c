@@ -45,16 +45,16 @@ static void measure(const hf_session *s, hf_result *r)
     r->mean_similarity = s->mean_similarity;
 }
 
-void hf_session_fill_result(hf_session *s, hf_result *result)
+void hf_session_decide(hf_session *s)
 {
     int64_t n = (int64_t)s->params.width * s->params.height;
     hf_decision decision = { s->ids, s->alpha, s->soft };
-    bool decided = s->device && s->device->decided, keeps_xy = s->context && s->params.no_coordinates > 1;
+    hf_host_context_ops.decide(s->backend, &decision, s->field.soft, n, s->n_labels, s->n_ids, s->id_of, NULL);
+}
 
-    if (!decided)
-        hf_host_context_ops.decide(s->backend, &decision, s->field.soft, n, s->n_labels, s->n_ids, s->id_of, NULL);
-    else
-        s->device->decided = false;
+void hf_session_fill_result(hf_session *s, hf_result *result)
+{
+    bool keeps_xy = !s->outside && s->params.no_coordinates > 1;
     if (s->post)
         post_process(s);
     *result = (hf_result){ .ids = s->ids, .alpha = s->alpha, .soft = s->soft, .edit = s->edit,

@@ -121,7 +121,7 @@ typedef struct hf_session_params {
     int           despeckle_px;  /* drop specks of fewer pixels */
     int           fill_holes_px; /* fill enclosed holes of fewer pixels */
     int           no_coordinates; /* context: 1: hf_result.xy is NULL unless a key has an edit; saves a tenth of the work.
-                                     2: it is NULL with an edit, too; saves its way back from a GPU */
+                                     2: it is NULL with an edit, too, and in match mode first; saves its way back from a GPU */
     hf_flow_way   flow_way;      /* given: of all fields; the model is not opened */
     int           batch;         /* frames that hf_session_look_ahead takes at a time, 1..HF_MAX_BATCH; 0: nobody looks
                                     ahead; -n: as many as device, model and free memory suggest, n at most */
