@@ -1,6 +1,6 @@
 /* test_copies.c - what a session moves between host and device for a frame; on the emulated module, which counts it.
  *
- * In match mode context that is the frame, and what a user gets of it, and nothing else. Skipped, by name, where there is no emulated module.
+ * In the match modes context and first that is the frame, and what a user gets of it, and nothing else. Skipped, by name, where there is no emulated module.
  */
 #include <criterion/criterion.h>
 #include <dlfcn.h>
@@ -46,6 +46,12 @@ static void start(void)
 TestSuite(copies, .init = start);
 
 /* What the last frame of a run of steps moved, after those in which things are made. */
+static hf_emulated_copies moved_between(const hf_emulated_copies *before, const hf_emulated_copies *after)
+{
+    return (hf_emulated_copies){ after->n_up - before->n_up, after->up_bytes - before->up_bytes,
+                                 after->n_down - before->n_down, after->down_bytes - before->down_bytes };
+}
+
 static hf_emulated_copies copies_of_frame(hf_match_mode match, const uint8_t *painted, int wants_xy)
 {
     hf_session_params p = { .width = W, .height = H, .device = "cuda", .n_threads = 1, .match = match,
@@ -64,16 +70,11 @@ static hf_emulated_copies copies_of_frame(hf_match_mode match, const uint8_t *pa
     }
     cr_assert_eq(r.n_ids, 2);
     hf_session_close(&s);
-    return (hf_emulated_copies){ after.n_up - before.n_up, after.up_bytes - before.up_bytes, after.n_down - before.n_down,
-                                 after.down_bytes - before.down_bytes };
+    return moved_between(&before, &after);
 }
 
 /* The frame; masks, matte, mattes of two objects, cover f32, and one mean f32. Then what else is wanted. */
 enum { FRAME = 3 * N, MASKS = N + N + 2 * N + 4 * N + 4, EDIT = 4 * N, COORDINATES = 8 * N };
-/* In match mode first edges are bent on the host: what goes up is the picture at working size, here doubled, and what comes
- * back are soft labels f32 of background and objects, and an edit in f32. */
-enum { PICTURE = 4 * FRAME, LABELS = 3 * 4 * N + COORDINATES + 4 * N + 4, PAINTED = 16 * N };
-
 static void moves(hf_match_mode match, const uint8_t *painted, int wants_xy, int64_t up, int64_t down)
 {
     hf_emulated_copies c = copies_of_frame(match, painted, wants_xy);
@@ -97,12 +98,43 @@ Test(copies, context_fetches_an_edit_and_not_what_it_is_made_of)
     moves(HF_MATCH_CONTEXT, edit, 0, FRAME, MASKS + EDIT);
 }
 
-Test(copies, first_sends_the_picture_once_and_fetches_labels_once)
+Test(copies, first_sends_the_frame_and_fetches_masks)
 {
-    moves(HF_MATCH_FIRST, NULL, 0, PICTURE, LABELS);
+    moves(HF_MATCH_FIRST, NULL, 0, FRAME, MASKS);
 }
 
-Test(copies, first_fetches_an_edit_once)
+Test(copies, first_fetches_coordinates_where_they_are_wanted)
 {
-    moves(HF_MATCH_FIRST, edit, 0, PICTURE, LABELS + PAINTED);
+    moves(HF_MATCH_FIRST, NULL, 1, FRAME, MASKS + COORDINATES);
+}
+
+Test(copies, first_fetches_an_edit_and_not_what_it_is_made_of)
+{
+    moves(HF_MATCH_FIRST, edit, 0, FRAME, MASKS + EDIT);
+}
+
+/* Blended there; besides, the mean of the second key. */
+Test(copies, first_with_two_keys_sends_the_frame_once_and_fetches_one_mask)
+{
+    hf_session_params p = { .width = W, .height = H, .device = "cuda", .n_threads = 1, .match = HF_MATCH_FIRST,
+                            .model.name = "classic", .no_coordinates = 2 };
+    hf_followed followed[2] = { { 0, NULL, 0.5f, NULL }, { 1, NULL, 0.7f, NULL } };
+    hf_emulated_copies before, after;
+    hf_session *s;
+    hf_result r;
+
+    must(hf_session_open(&s, &p, &err));
+    must(hf_session_add_key(s, &(hf_key){ 0, frames[0], ids, edit }, &err));
+    must(hf_session_add_key(s, &(hf_key){ 3, frames[3], ids, edit }, &err));
+    must(hf_session_follow(s, 0, &err));
+    for (int t = 1; t < 3; t++) {
+        count(&before);
+        must(hf_session_render(s, &r, frames[t], followed, 2, &err));
+        count(&after);
+    }
+    hf_emulated_copies c = moved_between(&before, &after);
+    cr_expect_eq(c.n_up, 1);
+    cr_expect_eq(c.up_bytes, FRAME);
+    cr_expect_eq(c.down_bytes, MASKS + EDIT + 4, "%d bytes down in %d copies", (int)c.down_bytes, (int)c.n_down);
+    hf_session_close(&s);
 }

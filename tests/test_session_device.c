@@ -1,0 +1,157 @@
+/* test_session_device.c - sessions on the cuda backend against the same on the processor, with one key and with several.
+ *
+ * Both bring the same cells to pixels, or match the same features, so that results differ by the rounding of sums alone.
+ * Skipped, by name, where there is no cuda backend.
+ */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/hfprop.h"
+#include "tests/backends.h"
+
+enum { W = 40, H = 32, N = W * H, N_FRAMES = 3 };
+
+static uint8_t frames[N_FRAMES][3 * N], ids[N], last_ids[N], edit[4 * N];
+static hf_error err;
+
+static void must(int rc) { cr_assert(rc >= 0, "%s", err.text); }
+
+/* A textured ground that moves by a pixel a frame, two objects on it, and an edit over one of them. */
+static void paint(void)
+{
+    for (int t = 0; t < N_FRAMES; t++)
+        for (int i = 0; i < N; i++) {
+            unsigned u = (unsigned)((i % W - t + 64) / 3 * 91 + i / W / 3 * 47);
+            for (int c = 0; c < 3; c++)
+                frames[t][3 * i + c] = (uint8_t)(40 + (int)((u * 2654435761u >> (10 + 5 * c)) % 170));
+        }
+    for (int i = 0; i < N; i++) {
+        ids[i] = i % W < 12 ? 0 : i % W < 24 ? 4 : 9;
+        last_ids[i] = i % W < 14 ? 0 : i % W < 26 ? 4 : 9;
+        memset(edit + 4 * i, i % W >= 12 && i % W < 24 ? 200 : 0, 4);
+    }
+}
+
+static void start(void)
+{
+    if (!test_backends()[2])
+        cr_skip_test("no cuda backend");
+    paint();
+}
+
+TestSuite(session_device, .init = start);
+
+typedef struct pictures {
+    uint8_t ids[N], alpha[N], soft[2 * N], edit[4 * N];
+    float   xy[2 * N], cover[N], similarity;
+    bool    has_edit;
+} pictures;
+
+static void keep(pictures *to, const hf_result *r)
+{
+    memcpy(to->ids, r->ids, N);
+    memcpy(to->alpha, r->alpha, N);
+    memcpy(to->soft, r->soft, (size_t)r->n_ids * N);
+    memcpy(to->xy, r->xy, sizeof(to->xy));
+    memcpy(to->cover, r->cover, sizeof(to->cover));
+    to->similarity = r->mean_similarity;
+    if ((to->has_edit = r->edit != NULL))
+        memcpy(to->edit, r->edit, 4 * N);
+}
+
+static hf_session *open_on(const char *device, hf_match_mode match, const hf_key *keys, int n_keys)
+{
+    hf_session_params p = { .width = W, .height = H, .device = device, .n_threads = 1, .match = match,
+                            .model.name = "classic" };
+    hf_session *s;
+    must(hf_session_open(&s, &p, &err));
+    for (int k = 0; k < n_keys; k++)
+        must(hf_session_add_key(s, &keys[k], &err));
+    must(hf_session_follow(s, 0, &err));
+    return s;
+}
+
+static int differ(const uint8_t *a, const uint8_t *b, int n, int tolerance)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        count += abs(a[i] - b[i]) > tolerance;
+    return count;
+}
+
+/* Of 1280 pixels; decisions between equals may turn over. */
+static void expect_near(const pictures *a, const pictures *b, const char *what)
+{
+    int far_xy = 0, far_cover = 0;
+    for (int i = 0; i < N; i++) {
+        far_xy += !(fabsf(a->xy[2 * i] - b->xy[2 * i]) + fabsf(a->xy[2 * i + 1] - b->xy[2 * i + 1]) < 0.05f);
+        far_cover += !(fabsf(a->cover[i] - b->cover[i]) < 1e-3f);
+    }
+    cr_expect(differ(a->ids, b->ids, N, 0) <= 6, "%s: %d ids", what, differ(a->ids, b->ids, N, 0));
+    cr_expect(differ(a->alpha, b->alpha, N, 1) <= 6, "%s: %d mattes", what, differ(a->alpha, b->alpha, N, 1));
+    cr_expect(differ(a->soft, b->soft, 2 * N, 1) <= 12, "%s: %d mattes of objects", what, differ(a->soft, b->soft, 2 * N, 1));
+    cr_expect(far_xy <= 6 && far_cover <= 6, "%s: %d coordinates, %d covers", what, far_xy, far_cover);
+    cr_expect(fabsf(a->similarity - b->similarity) < 1e-4f, "%s: %g %g", what, (double)a->similarity, (double)b->similarity);
+    cr_expect_eq(a->has_edit, b->has_edit);
+    cr_expect(!a->has_edit || differ(a->edit, b->edit, 4 * N, 2) <= 24, "%s: %d of the edit", what,
+              differ(a->edit, b->edit, 4 * N, 2));
+}
+
+/* Frame 1 from the keys `used` (0, 1 or 2: both), on both devices. */
+static void compare(hf_match_mode match, const hf_key *keys, int n_keys, int used, const char *what)
+{
+    static const char *const devices[2] = { "cpu", "cuda" };
+    static pictures p[2];
+    hf_session *s[2];
+    hf_cells *cells[2] = { 0 };
+    hf_result r;
+
+    memset(p, 0, sizeof(p));
+    for (int d = 0; d < 2; d++)
+        s[d] = open_on(devices[d], match, keys, n_keys);
+    for (int k = 0; k < n_keys && match == HF_MATCH_CONTEXT; k++) {
+        must(hf_session_follow(s[0], k, &err));
+        must(hf_session_cells_new(s[0], &cells[k], &err));
+        must(hf_session_track(s[0], cells[k], frames[1], &err));
+    }
+    for (int d = 0; d < 2; d++) {
+        hf_followed f[2] = { { 0, cells[0], 0.4f, NULL }, { 1, cells[1], 0.6f, NULL } };
+        must(hf_session_render(s[d], &r, frames[1], used == 1 ? f + 1 : f, used == 2 ? 2 : 1, &err));
+        keep(&p[d], &r);
+    }
+    expect_near(&p[0], &p[1], what);
+    for (int i = 0; i < 2; i++) {
+        hf_cells_free(&cells[i]);
+        hf_session_close(&s[i]);
+    }
+}
+
+static void compare_both_modes(const hf_key *keys, int n_keys, int used, const char *what)
+{
+    char text[64];
+    for (int m = 0; m < 2; m++) {
+        snprintf(text, sizeof(text), "%s, %s", what, m ? "context" : "first");
+        compare(m ? HF_MATCH_CONTEXT : HF_MATCH_FIRST, keys, n_keys, used, text);
+    }
+}
+
+Test(session_device, one_key_with_mask_and_edit)
+{
+    compare_both_modes((hf_key[]){ { 0, frames[0], ids, edit } }, 1, 0, "mask and edit");
+}
+
+Test(session_device, two_keys_are_blended_as_on_the_host)
+{
+    compare_both_modes((hf_key[]){ { 0, frames[0], ids, NULL }, { 2, frames[2], last_ids, NULL } }, 2, 2, "two masks");
+}
+
+Test(session_device, keys_without_objects_or_without_an_edit_are_left_out_of_a_blend)
+{
+    hf_key keys[] = { { 0, frames[0], ids, NULL }, { 2, frames[2], NULL, edit } };
+    compare_both_modes(keys, 2, 2, "mask and edit blended");
+    compare_both_modes(keys, 2, 0, "the mask alone");
+    compare_both_modes(keys, 2, 1, "the edit alone");
+}
