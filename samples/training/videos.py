@@ -1,5 +1,5 @@
 """Pairs of views of real videos: frames t and t + d of one clip, d from 1 to 12 either way, with the matches that dense
-optical flow finds: DIS from frame to frame, chained, and refined once between the two ends. A match counts where the flow
+optical flow finds: DIS from frame to frame at half size, chained, and refined once between the two ends at full size. A match counts where the flow
 there and the flow back agree. Views are what scenes.py's are: picture, layer of each cell, place of each cell.
 """
 import os
@@ -18,7 +18,7 @@ ENDINGS = (".mp4", ".mkv", ".webm", ".mov", ".avi")
 
 
 def read(path):
-    """The first frames of a clip as JPEG, which take a tenth of the memory."""
+    """The first frames of a clip: (as JPEG, which takes a tenth of the memory; gray at half size) of each."""
     capture, frames = cv2.VideoCapture(path), []
     while len(frames) < LONGEST:
         ok, frame = capture.read()
@@ -26,7 +26,8 @@ def read(path):
             break
         k = SHORTER / min(frame.shape[:2])
         frame = cv2.resize(frame, None, fx=k, fy=k, interpolation=cv2.INTER_AREA if k < 1 else cv2.INTER_LINEAR)
-        frames.append(cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
+        gray = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        frames.append((cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 95])[1], gray))
     return frames
 
 
@@ -46,23 +47,27 @@ class Flow:
         self.step = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self.last = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
-    def over(self, grays):
-        """Where each pixel of grays[0] is in grays[-1], as a displacement [h,w,2]."""
-        base = places(*grays[0].shape)
+    def over(self, halves, first, last):
+        """Where each pixel of `first` is in `last`, as a displacement [h,w,2]; halves: they and all between at half size."""
+        base = places(*halves[0].shape)
         flow = np.zeros_like(base)
-        for a, b in zip(grays, grays[1:]):
+        for a, b in zip(halves, halves[1:]):
             flow = flow + look(self.step.calc(a, b, None), base + flow)
-        return self.last.calc(grays[0], grays[-1], flow)
+        return self.last.calc(first, last, 2 * cv2.resize(flow, first.shape[::-1], interpolation=cv2.INTER_LINEAR))
+
+
+def square(v):
+    """Squared lengths of vectors [h,w,2]."""
+    return v[..., 0] ** 2 + v[..., 1] ** 2
 
 
 def agree(there, back):
     """Where the way there and back again ends near its start, u8 [h,w] of 0 and 1."""
     arrived = look(back, places(*there.shape[:2]) + there, cv2.BORDER_CONSTANT)
-    missed = ((there + arrived) ** 2).sum(-1)
     h, w = there.shape[:2]
     end = places(h, w) + there
     inside = (end[..., 0] >= 0) & (end[..., 0] < w) & (end[..., 1] >= 0) & (end[..., 1] < h)
-    return (inside & (missed < 0.5 + 0.01 * ((there ** 2).sum(-1) + (arrived ** 2).sum(-1)))).astype(np.uint8)
+    return (inside & (square(there + arrived) < 0.5 + 0.01 * (square(there) + square(arrived)))).astype(np.uint8)
 
 
 class Videos:
@@ -83,23 +88,25 @@ class Videos:
         self.flow = Flow()
 
     def frames(self):
-        """Two to 13 frames in a row, either way round, RGB."""
+        """Two to 13 frames in a row, either way round, as read() keeps them."""
         clip = random.choice(random.choice(self.groups))
         n = random.randint(1, min(FARTHEST, len(clip) - 1))
         t = random.randrange(len(clip) - n)
-        some = [cv2.imdecode(f, cv2.IMREAD_COLOR) for f in clip[t:t + n + 1]]
+        some = clip[t:t + n + 1]
         return some[::-1] if random.random() < 0.5 else some
 
     def pair(self, size, cell=8, without=()):
         """Two views as Scene.view() gives them."""
         for _ in range(100):
             some = self.frames()
-            grays = [cv2.cvtColor(f, cv2.COLOR_BGR2GRAY) for f in some]
-            there, back = self.flow.over(grays), self.flow.over(grays[::-1])
+            ends = [cv2.imdecode(f[0], cv2.IMREAD_COLOR) for f in (some[0], some[-1])]
+            a, b = [cv2.cvtColor(f, cv2.COLOR_BGR2GRAY) for f in ends]
+            halves = [f[1] for f in some]
+            there, back = self.flow.over(halves, a, b), self.flow.over(halves[::-1], b, a)
             sure = agree(there, back)
             found = crop(there, sure)
             if found:
-                return self.views(some[0], some[-1], there, back, sure, found, size, cell, without)
+                return self.views(*ends, there, back, sure, found, size, cell, without)
         raise SystemExit("--videos: of 100 pairs of frames none has motion that can be followed")
 
     @staticmethod
@@ -126,7 +133,7 @@ def crop(flow, sure):
     h, w = sure.shape
     if sure.mean() < 0.4:
         return None  # a cut, or too quick
-    own = np.linalg.norm(flow - np.median(flow[sure > 0], 0), axis=-1) * sure
+    own = np.sqrt(square(flow - np.median(flow[sure > 0], 0))) * sure
     best = None
     for _ in range(12):
         side = random.randint(int(0.5 * h), min(h, w))
