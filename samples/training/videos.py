@@ -106,25 +106,47 @@ class Videos:
             sure = agree(there, back)
             found = crop(there, sure)
             if found:
-                return self.views(*ends, there, back, sure, found, size, cell, without)
+                centre, side, moved = found
+                first = End(ends[0], there, sure, centre, None)
+                return views(first, End(ends[1], back, agree(back, there), centre + moved, back), side, size, cell, without)
         raise SystemExit("--videos: of 100 pairs of frames none has motion that can be followed")
 
-    @staticmethod
-    def views(first, last, there, back, sure, found, size, cell, without):
-        centre, side, moved = found
-        flip = random.random() < 0.5
-        damage = random.random() < 0.5  # the other half as the camera and its codec left it
-        unit = size / side              # places in pixels of the first view
-        out = []
-        for frame, known, at in ((first, sure, centre), (last, agree(back, there), centre + moved)):
-            grid = window(size, side, at, flip)
-            picture = cv2.cvtColor(look(frame, grid), cv2.COLOR_BGR2RGB)
-            if damage:
-                picture = photometric(picture.astype(np.float32) / 255, without)
-            place = grid if frame is first else grid + look(back, grid)
-            known = look(known.astype(np.float32), grid, cv2.BORDER_CONSTANT)
-            out.append((picture, np.where(middle(known, cell) > 0.99, 0, UNSURE), middle(place, cell) * np.float32(unit)))
-        return tuple(out)
+
+class End:
+    """One of the two frames, of which a view is made. `home` is the flow to the first frame, None in that one itself."""
+
+    def __init__(self, frame, flow, sure, centre, home):
+        self.frame, self.sure, self.centre, self.home = frame, sure, centre, home
+        self.motion = own_motion(flow, sure)
+
+    def view(self, grid, cell, unit, damage):
+        picture = cv2.cvtColor(look(self.frame, grid), cv2.COLOR_BGR2RGB)
+        if damage is not None:
+            picture = photometric(picture.astype(np.float32) / 255, damage)
+        place = grid if self.home is None else grid + look(self.home, grid)
+        known = middle(look(self.sure.astype(np.float32), grid, cv2.BORDER_CONSTANT), cell) > 0.99
+        known &= ~still(middle(look(self.motion, grid), cell), known)
+        return picture, np.where(known, 0, UNSURE), middle(place, cell) * np.float32(unit)
+
+
+def views(first, last, side, size, cell, without):
+    flip = random.random() < 0.5
+    damage = without if random.random() < 0.8 else None  # the others as the camera and its codec left them
+    strength = random.choice((0.3, 0.6, 1.0))
+    unit = size / side  # places are in pixels of the first view
+    return tuple(end.view(window(size, side, end.centre, flip, strength), cell, unit, damage) for end in (first, last))
+
+
+def own_motion(flow, sure):
+    """Pixels that each place moves beside what the whole frame does [h,w]."""
+    return np.sqrt(square(flow - np.median(flow[sure > 0], 0)))
+
+
+def still(motion, known):
+    """Cells that stand still and are left out, so that they are no more than those that move (and 40 at least)."""
+    rest = known & (motion < 1)
+    share = max(40, (known & ~rest).sum()) / max(1, rest.sum())
+    return rest & (np.random.rand(*rest.shape) > share)
 
 
 def crop(flow, sure):
@@ -133,7 +155,7 @@ def crop(flow, sure):
     h, w = sure.shape
     if sure.mean() < 0.4:
         return None  # a cut, or too quick
-    own = np.sqrt(square(flow - np.median(flow[sure > 0], 0))) * sure
+    own = own_motion(flow, sure) * sure
     best = None
     for _ in range(12):
         side = random.randint(int(0.5 * h), min(h, w))
@@ -147,13 +169,13 @@ def crop(flow, sure):
     return best[1:]
 
 
-def window(size, side, centre, flip):
+def window(size, side, centre, flip, strength):
     """Where the pixels of a view look: a square of about `side` pixels, turned, scaled and moved a little. f32 [S,S,2]"""
-    turn, scale = uniform(-0.2, 0.2), side / size * np.exp(uniform(-0.2, 0.2))
+    turn, scale = uniform(-0.5, 0.5) * strength, side / size * np.exp(uniform(-0.4, 0.4) * strength)
     axis = (np.arange(size, dtype=np.float32) + 0.5 - size / 2) * np.float32(scale)
     x, y = np.meshgrid(-axis if flip else axis, axis)
     c, s = np.cos(turn), np.sin(turn)
-    shift = [uniform(-0.1, 0.1) * side for _ in range(2)]
+    shift = [uniform(-0.15, 0.15) * side for _ in range(2)]
     return np.stack([c * x - s * y + centre[0] + shift[0], s * x + c * y + centre[1] + shift[1]], -1).astype(np.float32)
 
 
