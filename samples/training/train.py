@@ -87,7 +87,7 @@ def info_nce(fa, fb, at_a, of_a, at_b, of_b, temperature, without=(), cell=8.0):
     where it is nearer than 0.6 cells and both are sure; other cells nearer than 1.5 do not count."""
     n = fa.shape[0]
     sure_a, sure_b, of_a, of_b = of_a < UNSURE, of_b < UNSURE, of_a % UNSURE, of_b % UNSURE
-    total, hits, counted = 0, 0.0, 0
+    total, hits, counted = 0 * fa.sum(), 0.0, 0  # a batch with nothing to match has a loss of 0
     for i in range(n):
         d = torch.cdist(at_a[i], at_b[i]) + 1e6 * (of_a[i][:, None] != of_b[i][None])
         nearest, index = d.min(1)
