@@ -48,6 +48,7 @@ run clip.mp4 --mask mask.png
 check 'default output has all frames' has_frames clip.hfprop.mp4 12
 check 'audio is copied' same_packets clip.mp4 clip.hfprop.mp4 a:0
 check 'sidecar is JSON' python3 -c 'import json; d = json.load(open("clip.hfprop.mp4.hfprop.json")); assert len(d["frames"]) == 12 and d["state"] == "done", d'
+check 'sidecar tells the batch in use' grep -q '"batch": *1,' clip.hfprop.mp4.hfprop.json
 check 'no checkpoint stays' test ! -e clip.hfprop.mp4.hfprop.resume
 
 # Each container.

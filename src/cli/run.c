@@ -7,6 +7,7 @@
 #include "src/cli/checkpoint.h"
 #include "src/cli/interrupt.h"
 #include "src/cli/options_params.h"
+#include "src/cli/progress.h"
 
 /* ---- drawings ---- */
 
@@ -328,6 +329,17 @@ static void close_run(hf_run *run)
 
 /* ---- running ---- */
 
+/* Before there is an output: what has no memory for the run leaves nothing behind, and the sidecar tells what was chosen. */
+static int prepare(hf_run *run, hf_error *err)
+{
+    double start = hf_now_s();
+    run->stage = HF_STAGE_WORK;
+    int rc = hf_session_batch(run->session, err);
+    run->n_batch = rc > 0 ? rc : 0;
+    run->seconds = hf_now_s() - start;
+    return rc;
+}
+
 static int open_outputs(hf_run *run, int argc, char **argv, hf_error *err)
 {
     const hf_options *o = run->options;
@@ -441,7 +453,7 @@ static int do_run(hf_run *run, int argc, char **argv, hf_error *err)
         run->stage = HF_STAGE_WORK;
         return hf_run_print_plan(run, stdout, err);
     }
-    if ((rc = open_outputs(run, argc, argv, err)) < 0)
+    if ((rc = prepare(run, err)) < 0 || (rc = open_outputs(run, argc, argv, err)) < 0)
         return rc;
     rc = hf_run_loop(run, err);
     if (rc < 0 && run->stage != HF_STAGE_INPUT) {

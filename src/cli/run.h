@@ -122,7 +122,8 @@ int hf_run_n_jobs(const hf_run *run);
 
 /* ---- run_loop.c ---- */
 
-/* Everything between open and finish: three threads, until the end, a failure or Ctrl-C. */
+/* Everything between open and finish: three threads, until the end, a failure or Ctrl-C. The session is prepared; run->n_batch
+ * says how many frames it takes at a time. The time it takes is added to run->seconds. */
 int hf_run_loop(hf_run *run, hf_error *err);
 
 /* ---- run_flow.c ---- */
