@@ -218,13 +218,13 @@ static void tell_device(hf_run *run)
 
 static int open_session(hf_run *run, hf_error *err)
 {
-    run->stage = HF_STAGE_USAGE;
     hf_options_session(&run->params, run->options, run->info->width, run->info->height);
     int64_t most = run->n_frames > 0 && run->n_frames < HF_MAX_BATCH ? run->n_frames : HF_MAX_BATCH;
     if (!run->options->batch) /* no more at a time than are followed in one go */
         run->params.batch = -(int)hf_plan_longest(&run->plan, run->start, most);
     run->params.no_coordinates = run->options->render == HF_RENDER_COLORMAP ? 0 : 2;
     int rc = hf_session_open(&run->session, &run->params, err);
+    run->stage = hf_stage_of_opening((hf_status)rc);
     if (rc >= 0)
         tell_device(run);
     return rc;
@@ -388,14 +388,15 @@ static void tell_end(hf_run *run)
         hf_report_warn(run->report, -1, "%s ends at frame %lld, before --to %lld", o->input,
                        (long long)(run->start + run->n_written) - 1, (long long)o->to);
     hf_outputs_describe(run->outputs, codec, sizeof(codec));
+    const char *s = run->n_written == 1 ? "" : "s";
     double rate = run->seconds > 0 ? (double)run->n_written / run->seconds : 0;
     if (run->outputs_plan.path[0])
-        hf_report_note(run->report, "%s: %lld frames (%s, %s), %.1f frames/s", run->outputs_plan.path,
-                       (long long)run->n_written, hf_render_name(run->outputs_plan.render), codec, rate);
+        hf_report_note(run->report, "%s: %lld frame%s (%s, %s), %.1f frames/s", run->outputs_plan.path,
+                       (long long)run->n_written, s, hf_render_name(run->outputs_plan.render), codec, rate);
     if (run->outputs_plan.masks_dir)
-        hf_report_note(run->report, "%s: %lld masks", run->outputs_plan.masks_dir, (long long)run->n_written);
+        hf_report_note(run->report, "%s: %lld mask%s", run->outputs_plan.masks_dir, (long long)run->n_written, s);
     if (run->outputs_plan.mattes_dir)
-        hf_report_note(run->report, "%s: %lld mattes", run->outputs_plan.mattes_dir, (long long)run->n_written);
+        hf_report_note(run->report, "%s: %lld matte%s", run->outputs_plan.mattes_dir, (long long)run->n_written, s);
 }
 
 /* After the loop. `failed`: the input broke off; what was made of it so far is kept. */
@@ -451,7 +452,7 @@ static int do_run(hf_run *run, int argc, char **argv, hf_error *err)
         return rc;
     if (run->options->dry_run) {
         run->stage = HF_STAGE_WORK;
-        return hf_run_print_plan(run, stdout, err);
+        return hf_run_print_plan(run, stdout, argc, argv, err);
     }
     if ((rc = prepare(run, err)) < 0 || (rc = open_outputs(run, argc, argv, err)) < 0)
         return rc;

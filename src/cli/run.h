@@ -139,8 +139,9 @@ int hf_run_read_flow(hf_run *run, float *flow, int key, const hf_frame *frame, h
 
 /* ---- run_tell.c ---- */
 
-/* --dry-run. Measures the session, which is of no use for a run afterwards. Fails as the run would fail to begin. */
-int  hf_run_print_plan(hf_run *run, FILE *out, hf_error *err);
+/* --dry-run: a text, with --json the event "plan" in its place. Measures the session, which is of no use for a run
+ * afterwards. Fails as the run would fail to begin. */
+int  hf_run_print_plan(hf_run *run, FILE *out, int argc, char **argv, hf_error *err);
 int  hf_run_open_sidecar(hf_run *run, int argc, char **argv, int64_t keep_before, hf_error *err);
 int  hf_run_finish_sidecar(hf_run *run, const char *state, hf_error *err);
 void hf_run_send_start(hf_run *run, int argc, char **argv);
