@@ -86,11 +86,27 @@ static int open_device(hf_cuda *cuda, int device, hf_error *err)
     return HF_CUDA(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking), err);
 }
 
-HF_CUDA_MODULE_EXPORT int hf_cuda_module_fill(hf_backend *be, int device, const hf_cuda_module_abi *abi, hf_error *err)
+/* Whether the program that asks was built with the same tables. */
+static int check_abi(const hf_cuda_module_abi *abi, hf_error *err)
 {
     const hf_cuda_module_abi mine = HF_CUDA_MODULE_ABI;
-    if (abi->version != mine.version || abi->sizeof_backend != mine.sizeof_backend)
-        return hf_fail(err, HF_EDEVICE, "cuda: hfprop_cuda.so belongs to another build of hfprop");
+    if (abi->version != mine.version)
+        return hf_fail(err, HF_EDEVICE, "cuda: %s belongs to another build of hfprop: its interface is number %u, the "
+                       "program's %u; use the one that was built with the program", HF_CUDA_MODULE_NAME, mine.version,
+                       abi->version);
+    for (int i = 0; i < HF_CUDA_MODULE_SIZES; i++)
+        if (abi->sizes[i] != mine.sizes[i])
+            return hf_fail(err, HF_EDEVICE, "cuda: %s belongs to another build of hfprop: table %d of its interface has %u "
+                           "bytes, the program's %u; use the one that was built with the program", HF_CUDA_MODULE_NAME, i,
+                           mine.sizes[i], abi->sizes[i]);
+    return HF_OK;
+}
+
+HF_CUDA_MODULE_EXPORT int hf_cuda_module_fill(hf_backend *be, int device, const hf_cuda_module_abi *abi, hf_error *err)
+{
+    int rc = check_abi(abi, err);
+    if (rc < 0)
+        return rc;
     if (!(be->ctx = calloc(1, sizeof(hf_cuda))))
         return hf_fail(err, HF_ENOMEM, "backend cuda: out of memory");
     be->close = cuda_close; /* hf_backend_open closes after a failure */
@@ -108,6 +124,6 @@ HF_CUDA_MODULE_EXPORT int hf_cuda_module_fill(hf_backend *be, int device, const 
     hf_cuda_fill_match(&be->ops);
     hf_cuda_fill_context(&be->ops);
     hf_cuda_fill_splat(&be->ops);
-    int rc = open_device(hf_cuda_of(be), device, err);
+    rc = open_device(hf_cuda_of(be), device, err);
     return rc == HF_OK ? describe(be, err) : rc;
 }

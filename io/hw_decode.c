@@ -7,6 +7,11 @@
 #include <string.h>
 
 #include <libavutil/buffer.h>
+/* The header wants the toolkit's cuda.h, but only for these two, which are pointers. */
+#define CUDA_VERSION 0
+typedef struct CUctx_st *CUcontext;
+typedef struct CUstream_st *CUstream;
+#include <libavutil/hwcontext_cuda.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
 
@@ -33,8 +38,13 @@ struct hf_hw {
 
 /* ---- FFmpeg's own calls ---- */
 
+/* In the context that the rest of the program has on this GPU, so that its memory is taken once. FFmpeg refuses that where
+ * the context is there already with other flags than FFmpeg's: then in one of its own. */
 static int open_device(AVBufferRef **out, enum AVHWDeviceType type, const char *device)
 {
+    if (type == AV_HWDEVICE_TYPE_CUDA && av_hwdevice_ctx_create(out, type, device, NULL, AV_CUDA_USE_PRIMARY_CONTEXT) >= 0)
+        return 0;
+    hf_av_forget();
     return av_hwdevice_ctx_create(out, type, device, NULL, 0);
 }
 

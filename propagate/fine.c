@@ -86,16 +86,33 @@ static void weigh(ballot *ballots, int n)
         ballots[i].weight /= total;
 }
 
+/* labels [L]: the weighted mean of the ballots'. L is known where this is compiled for few labels: sums stay in
+ * registers then. */
+static inline __attribute__((always_inline)) void add_labels(float *labels, const ballot *ballots, int n,
+                                                             const hf_fine_reference *refs, const int L)
+{
+    float sums[HF_MAX_LABELS];
+    for (int j = 0; j < L; j++)
+        sums[j] = 0;
+    for (int i = 0; i < n; i++) {
+        const float *l = refs[ballots[i].reference].labels + ballots[i].cell * (size_t)L;
+        for (int j = 0; j < L; j++)
+            sums[j] += ballots[i].weight * l[j];
+    }
+    for (int j = 0; j < L; j++)
+        labels[j] = sums[j];
+}
+
 static void count(const hf_cells *out, size_t cell, const ballot *ballots, int n, const hf_fine_reference *refs)
 {
     int L = out->n_labels;
     float *labels = out->labels + cell * L, x = 0, y = 0, sum = 0;
-    memset(labels, 0, sizeof(float) * (size_t)L);
-    for (int i = 0; i < n; i++) {
-        const float *l = refs[ballots[i].reference].labels + ballots[i].cell * L;
-        for (int j = 0; j < L; j++)
-            labels[j] += ballots[i].weight * l[j];
-    }
+    if (L == 2)
+        add_labels(labels, ballots, n, refs, 2);
+    else if (L == 3)
+        add_labels(labels, ballots, n, refs, 3);
+    else
+        add_labels(labels, ballots, n, refs, L);
     int best = hf_cells_best_label(labels, L);
     for (int i = 0; i < n; i++) {
         const hf_fine_reference *r = &refs[ballots[i].reference];

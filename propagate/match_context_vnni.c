@@ -57,14 +57,22 @@ WANT static inline void insert_all(const hf_match_tile *t, int i, __m512 value, 
     _mm512_mask_storeu_epi32(t->index + i * k, slots, index);
 }
 
-WANT static inline void offer(const hf_match_tile *t, int i, __m512i sums, uint32_t allowed, int k,
-                              int32_t first)
+#define LEAST (1 << 28) /* no sum of HF_MATCH_MAX_CHANNELS products of bytes is so large, nor twice so with target_sum */
+
+/*
+ * The least sum worth a closer look for cell i, in the sums of dots_8x16: its worst entry, a step of float's rounding
+ * beyond 2^24 less. What is offered in vain insert_all and hf_match_insert leave out.
+ */
+static inline int32_t least_sum(const hf_match_tile *t, int i, int k)
 {
-    float *similarity = t->similarity + i * k;
-    __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_set1_ps(HF_MATCH_SCALE));
-    uint32_t good = allowed & _mm512_cmp_ps_mask(value, _mm512_set1_ps(similarity[k - 1]), _CMP_GE_OQ);
-    if (!good)
-        return;
+    float worst = t->similarity[i * k + k - 1] / HF_MATCH_SCALE;
+    return (worst < (float)-LEAST ? -LEAST : (int32_t)worst - 4) + HF_MATCH_ZERO * t->target_sum[i];
+}
+
+WANT static void offer(const hf_match_tile *t, int i, __m512i sums, uint32_t good, int k, int32_t first)
+{
+    __m512i exact = _mm512_sub_epi32(sums, _mm512_set1_epi32(HF_MATCH_ZERO * t->target_sum[i]));
+    __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(exact), _mm512_set1_ps(HF_MATCH_SCALE));
     if (k <= MAX_VECTOR_K) {
         insert_all(t, i, value, good, k, first);
         return;
@@ -73,11 +81,12 @@ WANT static inline void offer(const hf_match_tile *t, int i, __m512i sums, uint3
     _mm512_storeu_ps(values, value);
     for (; good; good &= good - 1) {
         int lane = __builtin_ctz(good);
-        hf_match_insert(t->index + i * k, similarity, k, first + lane, values[lane]);
+        hf_match_insert(t->index + i * k, t->similarity + i * k, k, first + lane, values[lane]);
     }
 }
 
-/* s: 8 targets against 16 candidates. Eight names, not an array: gcc 12 keeps an array in memory. */
+/* s: 8 targets against 16 candidates, each 128 times target_sum too large. Eight names, not an array: gcc 12 keeps
+ * an array in memory. */
 WANT static inline void dots_8x16(__m512i *s, const hf_match_tile *t, const uint8_t *row,
                                   __mmask16 inside, int quads, int w)
 {
@@ -95,8 +104,48 @@ WANT static inline void dots_8x16(__m512i *s, const hf_match_tile *t, const uint
         h = _mm512_dpbusd_epi32(h, candidates, _mm512_set1_epi32(targets[7]));
     }
     s[0] = a, s[1] = b, s[2] = c, s[3] = d, s[4] = e, s[5] = f, s[6] = g, s[7] = h;
-    for (int i = 0; i < HF_MATCH_TILE; i++)
-        s[i] = _mm512_sub_epi32(s[i], _mm512_set1_epi32(128 * t->target_sum[i]));
+}
+
+#define BAND 8 /* vectors of a row whose masks are made once */
+
+/* Rows of the window against `vectors` times 16 candidates from column u on. */
+WANT static void match_band(const hf_match_tile *t, const uint8_t *reference, int h, int w, int quads,
+                            const hf_match_context_params *p, int u, int vectors)
+{
+    int r = p->radius_cells, k = p->k;
+    __mmask16 inside[BAND], allowed[BAND][HF_MATCH_TILE];
+    int32_t least[HF_MATCH_TILE];
+
+    for (int j = 0; j < vectors; j++) {
+        int at = u + j * HF_MATCH_LANES;
+        inside[j] = (__mmask16)lanes_between(0, w - at); /* no read past the row */
+        for (int n = 0; n < HF_MATCH_TILE; n++)
+            allowed[j][n] = n < t->n ? inside[j] & (__mmask16)lanes_between(t->cx + n - r - at, t->cx + n + r + 1 - at) : 0;
+    }
+    for (int n = 0; n < t->n; n++)
+        least[n] = least_sum(t, n, k);
+    for (int n = t->n; n < HF_MATCH_TILE; n++)
+        least[n] = INT32_MAX;
+
+    /* From the centre row outwards: good matches come early and spare later ones the list. */
+    for (int i = 0; i <= 2 * r; i++) {
+        int v = t->cy + (i % 2 ? (i + 1) / 2 : -i / 2);
+        if (v < 0 || v >= h)
+            continue;
+        int32_t first = (int32_t)(((int64_t)p->reference * h + v) * w) + u;
+        const uint8_t *row = reference + ((size_t)v * quads * w + u) * 4;
+        for (int j = 0; j < vectors; j++, first += HF_MATCH_LANES, row += 4 * HF_MATCH_LANES) {
+            __m512i s[HF_MATCH_TILE];
+            dots_8x16(s, t, row, inside[j], quads, w);
+            for (int n = 0; n < HF_MATCH_TILE; n++) {
+                uint32_t good = _mm512_mask_cmpge_epi32_mask(allowed[j][n], s[n], _mm512_set1_epi32(least[n]));
+                if (!good)
+                    continue;
+                offer(t, n, s[n], good, k, first);
+                least[n] = least_sum(t, n, k);
+            }
+        }
+    }
 }
 
 WANT void hf_match_tile_vnni(const hf_match_tile *t, const uint8_t *reference, int h, int w, int quads,
@@ -104,22 +153,9 @@ WANT void hf_match_tile_vnni(const hf_match_tile *t, const uint8_t *reference, i
 {
     int r = p->radius_cells;
     int begin = hf_max_int(0, t->cx - r), end = hf_min_int(w, t->cx + t->n + r);
-
-    /* From the centre row outwards: good matches come early and spare later ones the list. */
-    for (int i = 0; i <= 2 * r; i++) {
-        int v = t->cy + (i % 2 ? (i + 1) / 2 : -i / 2);
-        if (v < 0 || v >= h)
-            continue;
-        int32_t base = (int32_t)(((int64_t)p->reference * h + v) * w);
-        for (int u = begin; u < end; u += HF_MATCH_LANES) {
-            const uint8_t *row = reference + ((size_t)v * quads * w + u) * 4;
-            __mmask16 inside = (__mmask16)lanes_between(0, w - u); /* no read past the row */
-            __m512i s[HF_MATCH_TILE];
-            dots_8x16(s, t, row, inside, quads, w);
-            for (int n = 0; n < t->n; n++)
-                offer(t, n, s[n], lanes_between(t->cx + n - r - u, t->cx + n + r + 1 - u) & inside,
-                      p->k, base + u);
-        }
+    for (int u = begin; u < end; u += BAND * HF_MATCH_LANES) {
+        int vectors = (end - u + HF_MATCH_LANES - 1) / HF_MATCH_LANES;
+        match_band(t, reference, h, w, quads, p, u, hf_min_int(vectors, BAND));
     }
 }
 

@@ -15,6 +15,7 @@
 
 #include "propagate/guide.h"
 #include "propagate/refine_cell.h"
+#include "propagate/refine_cover.h"
 #include "propagate/settle.h"
 #include "propagate/smooth.h"
 
@@ -190,8 +191,7 @@ static void place_row(const hf_refine *r, float *xy, float *cover, const hf_cell
                                (1 - b->share) * row.share, b->share * row.share };
             hf_refine_place_pixel(place, cover + x, settled, r->cell_winner, winner[x], cell, share);
         }
-        if (xy)
-            xy[2 * x] = place[0], xy[2 * x + 1] = place[1];
+        xy[2 * x] = place[0], xy[2 * x + 1] = place[1];
     }
 }
 
@@ -217,7 +217,7 @@ static void place(const hf_refine *r, float *xy, float *cover, const hf_cells *c
         r->columns[x] = hf_between_at(x, cells->stride_px, cells->w);
 #pragma omp parallel for schedule(dynamic, 8)
     for (int y = 0; y < r->H; y++)
-        place_row(r, xy ? xy + 2 * (size_t)y * r->W : NULL, cover + (size_t)y * r->W, cells, settled, r->columns, y);
+        place_row(r, xy + 2 * (size_t)y * r->W, cover + (size_t)y * r->W, cells, settled, r->columns, y);
 }
 
 int hf_refine_run(hf_refine *r, float *soft, float *xy, float *cover, const hf_cells *cells,
@@ -245,8 +245,11 @@ int hf_refine_run(hf_refine *r, float *soft, float *xy, float *cover, const hf_c
 #pragma omp parallel for
     for (size_t i = 0; i < n; i++)
         r->winner[i] = (uint8_t)hf_best_label(soft + i, n, L);
-    if (xy)
+    if (xy) {
         smooth(r, moves, &settled);
-    place(r, xy, cover, moves, &settled);
+        place(r, xy, cover, moves, &settled);
+    } else {
+        hf_refine_cover(cover, r->winner, r->W, r->H, moves, &settled, r->cell_winner);
+    }
     return HF_OK;
 }

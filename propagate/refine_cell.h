@@ -95,6 +95,17 @@ HF_BOTH hf_between hf_between_at(int px, int stride, int n)
     return b;
 }
 
+/* A cell with another label than the pixel's counts only where no cell agrees. */
+#define HF_REFINE_OTHER_LABEL 1e-3f
+
+/* Cover of a pixel: residual is the sum of those of the cells around it by their say, say_sum all their say. */
+HF_BOTH float hf_refine_cover_of(float residual, float say_sum)
+{
+    float scale = 1 / say_sum;
+    residual *= scale / HF_REFINE_HALF_COVER;
+    return 1 / (1 + residual * residual);
+}
+
 /* Bilinear over those of the four cells that have the pixel's label. */
 HF_BOTH void hf_refine_place_pixel(float *xy, float *cover, const hf_settled *settled,
                                const uint8_t *winners, int label, const int *cell, const float *share)
@@ -102,8 +113,7 @@ HF_BOTH void hf_refine_place_pixel(float *xy, float *cover, const hf_settled *se
     float sum = 0, mx = 0, my = 0, residual = 0;
     for (int j = 0; j < 4; j++) {
         int c = cell[j];
-        /* A cell with another label counts only where no cell agrees. */
-        float s = winners[c] == label ? share[j] : 1e-3f * share[j];
+        float s = winners[c] == label ? share[j] : HF_REFINE_OTHER_LABEL * share[j];
         sum += s;
         mx += s * settled->move[2 * c];
         my += s * settled->move[2 * c + 1];
@@ -112,8 +122,7 @@ HF_BOTH void hf_refine_place_pixel(float *xy, float *cover, const hf_settled *se
     float scale = 1 / sum;
     xy[0] += mx * scale;
     xy[1] += my * scale;
-    residual *= scale / HF_REFINE_HALF_COVER;
-    *cover = 1 / (1 + residual * residual);
+    *cover = hf_refine_cover_of(residual, sum);
 }
 
 /* Background is what the objects leave; where they claim more than all, they share it. soft: one pixel's labels, `step`

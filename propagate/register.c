@@ -2,6 +2,7 @@
 #include "propagate/register.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "propagate/register_rows.h"
 #include "src/simd.h"
 
 int hf_light_new(hf_light **out, int width, int height, hf_error *err)
@@ -114,36 +116,99 @@ static void row_of_differences(const hf_block *b, int *sums, int n, int dx, int 
         sums[i] = hf_block_difference(b, dx + i, dy);
 }
 
-float hf_block_search(const hf_block *b, int reach, int cx, int cy, float *move)
-{
-    int sums[MAX_SIDE], best = hf_block_difference(b, cx, cy), at_x = 0, at_y = 0;
-    float scale = 1.0f / (float)(b->size * b->size), way = HF_WAY_COST / scale, best_cost = (float)best;
+/* What a search has found so far. */
+typedef struct found {
+    int   sum, dx, dy; /* the difference at the best move, from the wish */
+    float cost;        /* with the way's */
+} found;
 
-    move[0] = (float)cx;
-    move[1] = (float)cy;
-    if (best == 0)
-        return 0;
-    if ((float)best * scale < HF_AT_HOME && reach > 1)
-        reach = 1;
+static inline void consider(found *best, int sum, int dx, int dy, float way)
+{
+    if ((float)sum >= best->cost)
+        return;
+    float cost = (float)sum + way * sqrtf((float)(dx * dx + dy * dy));
+    if (cost < best->cost)
+        best->sum = sum, best->dx = dx, best->dy = dy, best->cost = cost;
+}
+
+static void search_all(const hf_block *b, int reach, int cx, int cy, float way, found *best)
+{
+    int sums[MAX_SIDE];
     for (int dy = -reach; dy <= reach; dy++) {
         row_of_differences(b, sums, 2 * reach + 1, cx - reach, cy + dy);
-        for (int dx = -reach; dx <= reach; dx++) {
-            int sum = sums[dx + reach];
-            if ((float)sum >= best_cost)
-                continue;
-            float cost = (float)sum + way * sqrtf((float)(dx * dx + dy * dy));
-            if (cost < best_cost)
-                best_cost = cost, best = sum, at_x = dx, at_y = dy;
+        for (int dx = -reach; dx <= reach; dx++)
+            consider(best, sums[dx + reach], dx, dy, way);
+    }
+}
+
+/* Whether hf_register_rows serves: the size it is made for, and all moves inside the bordered picture. */
+static bool goes_by_rows(const hf_block *b, int reach, int cx, int cy)
+{
+    return b->size == HF_ROWS_PATCH && reach == HF_ROWS_REACH && cx - reach >= b->low_x && cx + reach <= b->high_x &&
+           cy - reach >= b->low_y && cy + reach <= b->high_y && hf_has_register_rows();
+}
+
+/* Those of a row of sums, one bit each from the lowest, that are at most `most`. */
+static inline uint32_t at_most(const uint16_t *row, uint16_t most)
+{
+    uint32_t bits = 0;
+#ifdef __SSE2__ /* part of every x86-64; x - most saturates to 0 where x <= most */
+    __m128i m = _mm_set1_epi16((short)most), zero = _mm_setzero_si128();
+    __m128i a = _mm_cmpeq_epi16(_mm_subs_epu16(_mm_loadu_si128((const __m128i *)row), m), zero);
+    __m128i b = _mm_cmpeq_epi16(_mm_subs_epu16(_mm_loadu_si128((const __m128i *)(row + 8)), m), zero);
+    bits = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(a, b));
+#else
+    for (int x = 0; x < HF_ROWS_PITCH; x++)
+        bits |= (uint32_t)(row[x] <= most) << x;
+#endif
+    return bits;
+}
+
+/*
+ * search_all by hf_register_rows; finds the same, ties included. What is larger than the least sum and the longest way
+ * together is not the best, whatever its own way.
+ */
+static void search_rows(const hf_block *b, int cx, int cy, float way, found *best)
+{
+    uint16_t sums[HF_ROWS_SIDE * HF_ROWS_PITCH];
+    const uint8_t *wish = b->other + (ptrdiff_t)cy * b->pitch + cx;
+    int least = hf_register_rows(sums, b->frame, wish - HF_ROWS_REACH * (ptrdiff_t)b->pitch - HF_ROWS_REACH, b->pitch);
+    int most = least + (int)ceilf(way * 1.4142136f * HF_ROWS_REACH) + 1;
+    if ((float)most > best->cost)
+        most = (int)best->cost;
+    for (int y = 0; y < HF_ROWS_SIDE; y++) {
+        const uint16_t *row = sums + y * HF_ROWS_PITCH;
+        for (uint32_t left = at_most(row, (uint16_t)most); left; left &= left - 1) {
+            int x = __builtin_ctz(left);
+            consider(best, row[x], x - HF_ROWS_REACH, y - HF_ROWS_REACH, way);
         }
     }
-    move[0] += (float)at_x;
-    move[1] += (float)at_y;
-    if (best > 0) {
-        int x = cx + at_x, y = cy + at_y;
-        move[0] += hf_block_parabola(hf_block_difference(b, x - 1, y), best, hf_block_difference(b, x + 1, y));
-        move[1] += hf_block_parabola(hf_block_difference(b, x, y - 1), best, hf_block_difference(b, x, y + 1));
+}
+
+float hf_block_search(const hf_block *b, int reach, int cx, int cy, float *move)
+{
+    found best = { .sum = hf_block_difference(b, cx, cy) };
+    float scale = 1.0f / (float)(b->size * b->size), way = HF_WAY_COST / scale;
+
+    best.cost = (float)best.sum;
+    move[0] = (float)cx;
+    move[1] = (float)cy;
+    if (best.sum == 0)
+        return 0;
+    if ((float)best.sum * scale < HF_AT_HOME && reach > 1)
+        reach = 1;
+    if (goes_by_rows(b, reach, cx, cy))
+        search_rows(b, cx, cy, way, &best);
+    else
+        search_all(b, reach, cx, cy, way, &best);
+    move[0] += (float)best.dx;
+    move[1] += (float)best.dy;
+    if (best.sum > 0) {
+        int x = cx + best.dx, y = cy + best.dy;
+        move[0] += hf_block_parabola(hf_block_difference(b, x - 1, y), best.sum, hf_block_difference(b, x + 1, y));
+        move[1] += hf_block_parabola(hf_block_difference(b, x, y - 1), best.sum, hf_block_difference(b, x, y + 1));
     }
-    return (float)best * scale;
+    return (float)best.sum * scale;
 }
 
 float hf_block_texture(const hf_block *b)

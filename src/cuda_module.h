@@ -7,14 +7,28 @@
 #ifndef HF_SRC_CUDA_MODULE_H
 #define HF_SRC_CUDA_MODULE_H
 
+#include "propagate/context_ops.h"
+#include "propagate/first_ops.h"
+#include "propagate/match_context.h"
+#include "propagate/match_dense.h"
+#include "propagate/splat.h"
 #include "src/backend.h"
+#include "src/ops.h"
 
-/* What must agree between the program and the module. Raise version with every change of hf_ops. */
+/* What must agree between the program and the module: sizes catch what was added or taken away, version is for what they
+ * do not see. Raise it where a member changes its meaning or its place. */
+#define HF_CUDA_MODULE_SIZES 17
 typedef struct hf_cuda_module_abi {
     unsigned version;
-    size_t   sizeof_backend;
+    unsigned sizes[HF_CUDA_MODULE_SIZES]; /* bytes of the tables and of what their calls are given */
 } hf_cuda_module_abi;
-#define HF_CUDA_MODULE_ABI { .version = 6, .sizeof_backend = sizeof(hf_backend) }
+#define HF_CUDA_MODULE_ABI \
+    { .version = 7, \
+      .sizes = { sizeof(hf_backend), sizeof(hf_context_ops), sizeof(hf_first_ops), sizeof(hf_tensor), sizeof(hf_packed), \
+                 sizeof(hf_conv2d_params), sizeof(hf_linear_params), sizeof(hf_match_dense_params), \
+                 sizeof(hf_match_context_params), sizeof(hf_splat_params), sizeof(hf_cells), sizeof(hf_anchor_view), \
+                 sizeof(hf_context_lists), sizeof(hf_context_reference), sizeof(hf_fine_matches), sizeof(hf_decision), \
+                 sizeof(hf_first_field) } }
 
 #define HF_CUDA_MODULE_NAME "hfprop_cuda.so"
 #define HF_CUDA_MODULE_SYMBOL "hf_cuda_module_fill"

@@ -107,14 +107,17 @@ Test(refine, labels_and_cover_are_the_same_without_coordinates)
     paint(drawn_rgb, 0, 0);
     paint(rgb, 5, -3);
     memset(rgb, 90, sizeof(rgb) / 3); /* so that some blocks are found and some are not */
-    hf_cells *cells = make_cells_of(4, 2, 6.7f, -1.2f);
-    cr_assert_eq(hf_refine_run(r, soft, xy, cover, cells, rgb, &drawn, NULL), HF_OK);
-    memcpy(soft_before, soft, sizeof(soft_before));
-    memcpy(cover_before, cover, sizeof(cover_before));
-    cr_assert_eq(hf_refine_run(r, soft, NULL, cover, cells, rgb, &drawn, NULL), HF_OK);
-    cr_assert_arr_eq(soft_before, soft, sizeof(soft_before));
-    cr_assert_arr_eq(cover_before, cover, sizeof(cover_before));
-    hf_cells_free(&cells);
+    static const int strides[] = { 4, 5, 8, 12, 16 };
+    for (int i = 0; i < 5; i++) {
+        hf_cells *cells = make_cells_of(strides[i], 2, 6.7f, -1.2f);
+        cr_assert_eq(hf_refine_run(r, soft, xy, cover, cells, rgb, &drawn, NULL), HF_OK);
+        memcpy(soft_before, soft, sizeof(soft_before));
+        memcpy(cover_before, cover, sizeof(cover_before));
+        cr_assert_eq(hf_refine_run(r, soft, NULL, cover, cells, rgb, &drawn, NULL), HF_OK);
+        cr_assert_arr_eq(soft_before, soft, sizeof(soft_before));
+        cr_assert_arr_eq(cover_before, cover, sizeof(cover_before), "cells of %d px", strides[i]);
+        hf_cells_free(&cells);
+    }
     hf_refine_close(&r);
 }
 
