@@ -1,6 +1,7 @@
 /* run.h - `hfprop [run]`: a drawing through a whole video.
  *
- * run.c        opens and checks everything, then finishes: reading starts here
+ * run.c        the verb from end to end: reading starts here
+ * run_open.c   opens and checks everything but outputs
  * run_read.c   the decoding thread: frames in the order of the plan
  * run_ahead.c  decoded frames that wait, shown to the session ahead
  * run_flow.c   --flow: fields from files
@@ -81,6 +82,18 @@ typedef struct hf_run {
 
 /* The whole verb. argv is for the sidecar. Returns the exit code; has told everything. */
 int hf_run_main(const hf_options *options, int argc, char **argv);
+
+/* ---- run_open.c ---- */
+
+/*
+ * Open and check all that a run needs but its outputs, whose plan is made and checked; run->options and run->report are set.
+ * After a failure, run->stage says for the exit code what it belongs to, and hf_run_close is called all the same.
+ * Returns what the parts return: HF_EARG, HF_EIO, HF_EFORMAT, HF_EMODEL, HF_EUNSUPPORTED, HF_EDEVICE, HF_ENOMEM, HF_EINTERRUPTED.
+ */
+int hf_run_open(hf_run *run, hf_error *err);
+
+/* Close and free all that run holds, outputs too; not the report. */
+void hf_run_close(hf_run *run);
 
 /* ---- run_read.c ---- */
 
