@@ -361,7 +361,7 @@ static int read_gray(job *j, hf_error *err)
     if (l.top > 255 && l.top <= DARK_MAX)
         return hf_fail(err, HF_EFORMAT, "%s: 16-bit gray values up to %d: too dark for a picture, and ids want at most 255",
                        j->path, l.top);
-    if (!l.small)
+    if (!l.small && (j->png->bits < 16 || l.top > 255))
         return read_gray_areas(j, &l, err);
     if ((rc = take_values_as_ids(j, err)) == HF_OK)
         settle_void(j);
