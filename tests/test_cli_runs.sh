@@ -142,6 +142,11 @@ cp frames/shot_998.png frames/b_7.png
 run frames --mask mask.png -o two.mp4
 check 'other names are no sequence' test "$(grep -c missing stderr.txt)" = 0
 
+# Sound that the output cannot hold.
+run clip.mp4 --mask mask.png -o sound.gif
+check 'a GIF is written without the sound' has_frames sound.gif 12
+check 'and the sound is told of' grep -q 'warning: .*aac) is left out: gif cannot hold it' stderr.txt
+
 # Transparency that the output cannot hold.
 make -i "$scene" -frames:v 3 -vf format=yuva420p -c:v ffv1 glass.mkv
 run glass.mkv --mask mask.png -o glass.mp4
