@@ -180,6 +180,44 @@ static int count_missing(const hf_image_list *list, const char *path)
     return (int)(span - list->n);
 }
 
+/* Where two names begin to differ, back to the first digit of the number there. */
+static size_t number_at(const char *a, const char *b)
+{
+    size_t n = 0;
+    while (a[n] && a[n] == b[n])
+        n++;
+    while (n && isdigit((unsigned char)a[n - 1]))
+        n--;
+    return n;
+}
+
+/* The number of a name at `at`; -1 if what stands around it is not as in `like`. */
+static long number_of(const char *name, const char *like, size_t at)
+{
+    size_t n = strspn(name + at, "0123456789"), m = strspn(like + at, "0123456789");
+    return n && n < 10 && strncmp(name, like, at) == 0 && strcmp(name + at + n, like + at + m) == 0 ? atol(name + at) : -1;
+}
+
+/* Of names without a pattern. Every fifth frame is a choice, one frame that is missing is not: the smallest step counts. */
+static int count_gaps(const hf_image_list *list)
+{
+    char *const *paths = list->paths;
+    long step = LONG_MAX, span;
+
+    if (list->n < 3)
+        return 0;
+    size_t at = number_at(paths[0], paths[1]);
+    for (int i = 1; i < list->n; i++) {
+        long before = number_of(paths[i - 1], paths[0], at), number = number_of(paths[i], paths[0], at);
+        if (before < 0 || number <= before)
+            return 0;
+        step = number - before < step ? number - before : step;
+    }
+    span = number_of(paths[list->n - 1], paths[0], at) - number_of(paths[0], paths[0], at);
+    long n_missing = span / step + 1 - list->n;
+    return span % step == 0 && n_missing < list->n ? (int)n_missing : 0; /* more holes than files: no sequence */
+}
+
 int hf_image_list_open(hf_image_list **out, const char *path, hf_error *err)
 {
     hf_image_list_kind kind = hf_image_list_kind_of(path);
@@ -200,8 +238,7 @@ int hf_image_list_open(hf_image_list **out, const char *path, hf_error *err)
                      kind == HF_LIST_FOLDER ? "00000.jpg or a.png in it" : "this pattern names");
     if (rc >= 0) {
         qsort(list->paths, (size_t)list->n, sizeof(*list->paths), compare_paths);
-        if (kind == HF_LIST_PATTERN)
-            list->n_missing = count_missing(list, path);
+        list->n_missing = kind == HF_LIST_PATTERN ? count_missing(list, path) : count_gaps(list);
         *out = list;
         list = NULL;
     }

@@ -7,7 +7,8 @@
 typedef struct hf_image_list {
     int    n;
     char **paths;
-    int    n_missing; /* numbers left out between the first and the last file of a %d pattern */
+    int    n_missing; /* numbers left out between the first and the last file; of folders and wildcards: where names
+                         are alike but for one number, and these are evenly spaced but for gaps */
 } hf_image_list;
 
 typedef enum hf_image_list_kind {

@@ -23,7 +23,8 @@ typedef struct hf_mask {
  *   gray      0 and white only: id 1. Values up to 32: ids. Up to 64 levels: each level with
  *             an area is an object (ids ascend with the level; the gray of a DAVIS colour gets
  *             its DAVIS id), levels on edges only are anti-aliasing. More: a soft
- *             matte, cut at half.
+ *             matte, cut at half. 16 bits with nothing over 4095: ids if all are up to 255, else
+ *             refused (HF_EFORMAT): a picture would be brighter.
  *   RGB(A)    all colours gray: as gray. Red <= 32 and nothing else: ids. Otherwise black
  *             and transparent are background and each colour with an area is an object: a
  *             DAVIS colour gets its DAVIS id, the others the lowest free ids in the order

@@ -14,6 +14,7 @@
 #include "io/png.h"
 
 #define SMALL_IDS_MAX 32   /* gray values up to this are ids: no brightness would be so dark */
+#define DARK_MAX 4095     /* 16 bits: a picture that is nowhere brighter is black to the eye */
 #define FEW_LEVELS 64      /* gray levels of a drawing; a soft matte has more */
 #define DAVIS_IDS_MAX 20   /* beyond, a DAVIS colour is more likely a coincidence */
 #define DAVIS_LUMAS_MAX 7
@@ -283,6 +284,7 @@ typedef struct levels {
     int n;             /* different values, 0 included */
     int only_white;    /* nothing but 0 and the largest possible value */
     int small;         /* all <= SMALL_IDS_MAX, but for VOID */
+    int top;           /* the largest */
 } levels;
 
 static levels count_levels(const job *j)
@@ -296,6 +298,7 @@ static levels count_levels(const job *j)
         if (!seen[v])
             continue;
         l.n++;
+        l.top = v;
         l.only_white &= v == 0 || v == max;
         l.small &= v <= SMALL_IDS_MAX || v == VOID;
     }
@@ -336,7 +339,7 @@ static int read_gray_areas(job *j, const levels *l, hf_error *err)
     if (rc < 0)
         return rc;
     if (found.verdict != HF_COLORS_OK || found.n < (few ? 1 : 2)) {
-        warn(j, "a soft mask (%d gray levels) is cut at half", l->n);
+        warn(j, "a soft mask (%d gray levels) is cut at half; if each level is an object, --mask-colors index", l->n);
         return cut_gray(j);
     }
     want_gray_ids(wanted, &found);
@@ -355,7 +358,10 @@ static int read_gray(job *j, hf_error *err)
         j->way = "white is id 1";
         return HF_OK;
     }
-    if (!l.small)
+    if (l.top > 255 && l.top <= DARK_MAX)
+        return hf_fail(err, HF_EFORMAT, "%s: 16-bit gray values up to %d: too dark for a picture, and ids want at most 255",
+                       j->path, l.top);
+    if (!l.small && (j->png->bits < 16 || l.top > 255))
         return read_gray_areas(j, &l, err);
     if ((rc = take_values_as_ids(j, err)) == HF_OK)
         settle_void(j);

@@ -35,10 +35,16 @@ static int count_wanted(const AVFormatContext *format)
     return n;
 }
 
-/* 1 if the container can hold the codec; unknown counts as yes, the header will tell. */
+/* 1 if the container can hold the codec. Where FFmpeg does not know, one with a usual codec of that kind may, the header
+ * will tell; one without (GIF, WebP, raw H.264) has no such streams at all. */
 static int can_hold(const AVOutputFormat *format, const AVStream *stream)
 {
-    return avformat_query_codec(format, stream->codecpar->codec_id, FF_COMPLIANCE_NORMAL) != 0;
+    int known = avformat_query_codec(format, stream->codecpar->codec_id, FF_COMPLIANCE_NORMAL);
+    if (known >= 0)
+        return known;
+    if (stream->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE)
+        return format->subtitle_codec != AV_CODEC_ID_NONE;
+    return format->audio_codec != AV_CODEC_ID_NONE;
 }
 
 static int add_stream(AVFormatContext *target, const AVStream *from)

@@ -113,8 +113,8 @@ static int open_input(hf_video_in *in, hf_error *err)
         in->info.is_images = in->info.is_seekable = 1;
         in->time_base = p->fps_num ? av_make_q(p->fps_den, p->fps_num) : av_make_q(1, DEFAULT_FPS);
         if (in->images->n_missing)
-            hf_warn(&in->warnings, "%s: %d numbers are missing between its first and last file", in->path,
-                    in->images->n_missing);
+            hf_warn(&in->warnings, "%s: %d number%s missing between its first and last file", in->path,
+                    in->images->n_missing, in->images->n_missing > 1 ? "s are" : " is");
     } else {
         in->time_base = in->decoder->stream->time_base;
     }

@@ -74,6 +74,12 @@ static int check_not_source(const char *path, const char *source, hf_error *err)
     return hf_fail(err, HF_EARG, "%s: is the input itself, want another output", path);
 }
 
+static int has_alpha(int format)
+{
+    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get((enum AVPixelFormat)format);
+    return d && d->flags & AV_PIX_FMT_FLAG_ALPHA;
+}
+
 static int open_parts(hf_video_out *o, const char *resume, const hf_video_source *source, hf_error *err)
 {
     const hf_video_out_params *p = &o->params;
@@ -81,6 +87,9 @@ static int open_parts(hf_video_out *o, const char *resume, const hf_video_source
 
     if ((rc = hf_encoder_plan_make(&o->plan, o->path, p, source, err)) < 0)
         return rc;
+    if (p->kind == HF_VIDEO_BLEND && has_alpha(source->sample->format) && !has_alpha(o->plan.pixel_format))
+        hf_warn(&o->warnings, "the transparency of %s is left out: %s has none; .webm, .mkv with ffv1 and .mov with prores_ks "
+                "keep it", source->path, o->plan.codec->name);
     rc = o->plan.format ? hf_sink_can_open(o->path, err) : hf_image_out_check(o->path, err);
     if (rc < 0 || (rc = hf_encoder_open(&o->encoder, &o->plan, p, source, err)) < 0 ||
         (rc = hf_painter_new(&o->painter, &o->plan, err)) < 0)
@@ -291,7 +300,8 @@ const char *hf_video_out_warning(const hf_video_out *o)
 
 const char *hf_video_out_get_codec(const hf_video_out *o)
 {
-    return o->encoder->codec->name;
+    const char *name = o->encoder->codec->name;
+    return strcmp(name, "wrapped_avframe") ? name : "raw"; /* what FFmpeg calls it inside */
 }
 
 const char *hf_video_out_get_pixel_format(const hf_video_out *o)

@@ -69,12 +69,6 @@ static void wait_without_spinning(char **argv)
     execv(path, argv);
 }
 
-static int doctor(const hf_options *options, int argc, char **argv)
-{
-    (void)options, (void)argc, (void)argv;
-    return hf_doctor_main(stdout);
-}
-
 static int bench(const hf_options *options, int argc, char **argv)
 {
     return hf_bench_main(argc - options->rest, argv + options->rest);
@@ -86,7 +80,7 @@ static const struct {
     int (*main)(const hf_options *options, int argc, char **argv);
 } commands[] = {
     { HF_VERB_RUN, hf_run_main },
-    { HF_VERB_DOCTOR, doctor },
+    { HF_VERB_DOCTOR, hf_doctor_main },
     { HF_VERB_BENCH, bench },
     { HF_VERB_EVAL, hf_eval_main },
     { HF_VERB_MODELS, hf_models_main },

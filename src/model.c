@@ -1,6 +1,7 @@
 /* model.c - the list of feature models. */
 #include "src/model.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "src/model_dino.h"
 #include "src/model_sd.h"
 #include "src/model_tiny.h"
+#include "src/near_word.h"
 
 static const struct {
     hf_model_info info;
@@ -61,6 +63,26 @@ static int open_path(hf_model **out, hf_backend *be, const char *path, const hf_
     return hf_model_sd_open(out, be, NULL, &own, err);
 }
 
+/* The whole list is as long as a message may be: it is left out where one name is near. */
+static int refuse_name(const char *name, hf_error *err)
+{
+    char known[sizeof(err->text) - 64] = "";
+    const char *near = NULL;
+    int best = INT_MAX, distance;
+
+    for (const hf_model_info *m = hf_model_list(); m->name; m++) {
+        snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", known[0] ? ", " : "", m->name);
+        if (hf_word_resembles(name, m->name, &distance) && distance < best) {
+            near = m->name;
+            best = distance;
+        }
+    }
+    if (near)
+        return hf_fail(err, HF_EMODEL, "model \"%s\" is not known, want one of those of `hfprop models`; did you mean %s?",
+                       name, near);
+    return hf_fail(err, HF_EMODEL, "model \"%s\" is not known, want one of: %s", name, known);
+}
+
 int hf_model_open(hf_model **out, hf_backend *be, const hf_model_params *params, hf_error *err)
 {
     const char *name = params->name ? params->name : HF_MODEL_DEFAULT;
@@ -74,10 +96,7 @@ int hf_model_open(hf_model **out, hf_backend *be, const hf_model_params *params,
     if (hf_model_sd_is_path(name))
         return open_path(out, be, name, params, err);
 
-    char known[384] = "";
-    for (const hf_model_info *m = hf_model_list(); m->name; m++)
-        snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", known[0] ? ", " : "", m->name);
-    return hf_fail(err, HF_EMODEL, "model \"%s\" is not known, want one of: %s", name, known);
+    return refuse_name(name, err);
 }
 
 int hf_model_arithmetic(hf_dtype *out, const hf_backend *be, hf_precision precision, hf_error *err)

@@ -45,7 +45,7 @@ assert json.load(open('whole/.hfprop/c.run.json'))['in_use']['match'] == 'first'
 assert json.load(open('whole/.hfprop/a.run.json'))['in_use']['match'] == 'context'" && pass || fail 'options of a line are its own'
 batch_ok 'a folder' shots -o folder --match first --name '{name}.mkv' --codec ffv1
 check 'has a run for each video with a mask' test -e folder/a.mkv -a -e "folder/b 2.mkv" -a -e folder/c.mkv -a ! -e folder/alone.mkv
-check 'and says what it leaves out' grep -q '1 videos without a mask are left out' stderr.txt
+check 'and says what it leaves out' grep -q '1 video without a mask is left out' stderr.txt
 "$hfprop" batch - -o piped --masks 'masks/{name}' <list.txt >stdout.txt 2>stderr.txt
 check 'a list from a pipe gives the same' same_results whole piped
 

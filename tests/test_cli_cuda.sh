@@ -47,6 +47,7 @@ mask mask3.png 3
 for batch in 1 2; do
     run clip.mp4 -y --mask 1=mask.png --mask 3=mask3.png -m classic --size 48 --device cuda --batch $batch --masks "batch$batch"
 done
+grep -q '"batch": *2,' clip.hfprop.mp4.hfprop.json && pass || fail "the sidecar does not tell --batch 2"
 diff -r -x '*.json' batch1 batch2 && pass || fail "masks differ with --batch 2"
 
 run clip.mp4 -y --mask mask.png -m classic --device cuda --batch 2 --dry-run

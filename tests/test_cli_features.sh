@@ -81,8 +81,8 @@ bad 4 'want --weights PATH' features a.png -o out -m vit
 bad 4 'is not known, want one of' features a.png -o out -m dino-vits9
 bad 2 'layer is 3, want 1..2' features a.png -o out --layer 3 $tiny
 bad 2 'a stride of 3 pixels does not divide patches of 4' features a.png -o out --stride 3 $tiny
-bad 1 'text.txt' features a.png -o out --weights text.txt -m vit
-bad 1 'no/net.pth: No such file' features a.png -o out --weights no/net.pth -m vit
+bad 3 'text.txt' features a.png -o out --weights text.txt -m vit
+bad 3 'no/net.pth: No such file' features a.png -o out --weights no/net.pth -m vit
 bad 4 'huggingface-cli download no/net' features a.png -o out --weights no/net -m vit
 
 # A whole run on video, in both ways of matching; an odd stride has no context matching

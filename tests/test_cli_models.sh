@@ -36,6 +36,16 @@ says 0 'compiled in; the default' models list
 says 0 '"name":"classic"' models list --json
 says 0 "\"cache\":\"$dir/hub\"" models list --json
 
+# The doctor knows the same: no weights, no ok.
+says 0 'ok       model tiny' doctor
+says 0 'no files model dino-vits8         needs facebook/dino-vits8' doctor
+says 0 'no files model sd15-onestep       needs stable-diffusion-v1-5/stable-diffusion-v1-5, aggregation_network_one-step.pt' doctor
+says 0 "weights are looked for in $dir/hub" doctor
+grep -q 'ok *model [dsv]' out.txt && fail "doctor: ok for weights that are not here" || pass
+says 0 '"name":"sd15-layer4","what":"one raw layer of SD 1.5 at one step","state":"no files","ready":false' doctor --json
+says 0 "there is no folder $dir/hub/models--stable-diffusion-v1-5--stable-diffusion-v1-5" doctor --json
+says 0 '"problem":"model dino-vits8: no weights; neither' models --json
+
 # Info, in every layout.
 says 0 'SD 1.x, diffusers folder' models info "$golden/sd1"
 says 0 'epsilon (from scheduler_config.json)' models info "$golden/sd1"
@@ -109,6 +119,18 @@ sum=$(sha256sum $repo/snapshots/$commit/$(echo $unet | cut -c3-) | cut -d' ' -f1
 mv $repo/snapshots/$commit/unet/diffusion_pytorch_model.fp16.safetensors $repo/blobs/$sum
 ln -s ../../../blobs/$sum $repo/snapshots/$commit/unet/diffusion_pytorch_model.fp16.safetensors
 says 0 'ok       checksum' models verify stable-diffusion-v1-5/stable-diffusion-v1-5
+says 0 'ok       model sd15 ' doctor
+says 0 'ready    sd15-onestep' models
+mv $repo/snapshots/$commit/vae vae.away
+says 0 'broken   model sd15-layer4' doctor
+says 0 "$commit/vae: no such folder" doctor
+says 0 'broken   stable-diffusion-v1-5/stable-diffusion-v1-5' models
+says 0 'to get it again: huggingface-cli download stable-diffusion-v1-5' models
+mv vae.away $repo/snapshots/$commit/vae
+rm $repo/snapshots/$commit/aggregation_network.pt
+says 0 'no files model sd15               needs aggregation_network.pt' doctor
+says 0 'ok       model sd15-onestep' doctor
+cp "$golden/sd1/aggregation_network.pt" $repo/snapshots/$commit/
 says 0 "\"sha256\":\"$sum\"" models verify stable-diffusion-v1-5/stable-diffusion-v1-5 --json
 says 0 'ok       aggregation' models verify sd15
 says 0 'ok       unet' models verify sd15-layer4

@@ -157,6 +157,7 @@ for i in 1 2 3; do
 done
 good '' clip.mp4 --mask first.png --flow fields --masks flow -o none -q
 check 'a mask a frame' [ "$(ls flow | grep -c png)" = 4 ]
+check 'fields have no features, and no batch' [ "$(grep -c '"batch"' flow/hfprop.json)" = 0 ]
 pixels flow/00003.png >carried.rgb
 mask truth.png 3
 pixels truth.png | cmp -s - carried.rgb # of the same size; how alike they are is for the next line

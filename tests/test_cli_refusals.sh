@@ -14,6 +14,7 @@ mask mask.png 0
 make -i nullsrc=s=64x48,format=gray,geq=lum=0 -frames:v 1 black.png
 make -i color=white:s=32x48,format=gray -frames:v 1 narrow.png
 make -i "nullsrc=s=64x48,format=rgb24,geq=r='X*4':g='Y*5':b='mod(X*Y,256)'" -frames:v 1 colours.png
+make -i "nullsrc=s=64x48,format=gray16be,geq=lum='if(lt(X,20),300,2*lt(X,40))'" -frames:v 1 wide-ids.png
 make -i color=red@0:s=64x48,format=rgba -frames:v 1 clear.png
 make -i "$scene" -frames:v 1 photo.jpg
 ffmpeg -nostdin -v error -i clip.mp4 -frames:v 1 same.png
@@ -56,6 +57,12 @@ bad 2 'already carries the video' clip.mp4 --mask mask.png -o - --json
 bad 2 'standard input is the video already' - --mask - -o out.mp4
 bad 2 'not from pipes' clip.mp4 --mask - -o out.mp4
 bad 4 'model "nosuch"' clip.mp4 --mask mask.png -m nosuch -o out.mp4
+bad 4 'dift-sd21-semantic' clip.mp4 --mask mask.png -m nosuch -o out.mp4
+bad 4 'model "tinny" is not known, want one of those of `hfprop models`; did you mean tiny?' clip.mp4 --mask mask.png -m tinny -o out.mp4
+bad 3 'missing.pth: No such file' clip.mp4 --mask mask.png -m vit --weights missing.pth -o out.mp4
+bad 3 'missing.pth: No such file' match same.png same.png --weights missing.pth
+bad 3 'missing.pth: No such file' features same.png --weights missing.pth -o out
+bad 3 'missing.pth: No such file' features same.png -m vit --weights missing.pth --per-layer --pca out.png
 bad 2 'nosuch' clip.mp4 --mask mask.png --device nosuch -o out.mp4
 bad 2 'nothing to resume' clip.mp4 --mask mask.png --resume -o out.mp4
 bad 2 'there is no edit' clip.mp4 --mask mask.png --render edit -o out.mp4
@@ -83,6 +90,7 @@ bad 3 'No such file' clip.mp4 --mask missing.png -o out.mp4
 bad 3 'black.png' clip.mp4 --mask black.png -o out.mp4
 bad 3 '32x48' clip.mp4 --mask narrow.png -o out.mp4
 bad 3 'colours.png' clip.mp4 --mask colours.png -o out.mp4
+bad 3 'values up to 300: too dark for a picture, and ids want at most 255' clip.mp4 --mask wide-ids.png -o out.mp4
 bad 3 'text.png' clip.mp4 --mask text.png -o out.mp4
 bad 3 'empty.png' clip.mp4 --mask empty.png -o out.mp4
 bad 3 'cut.png' clip.mp4 --mask cut.png -o out.mp4

@@ -48,6 +48,7 @@ run clip.mp4 --mask mask.png
 check 'default output has all frames' has_frames clip.hfprop.mp4 12
 check 'audio is copied' same_packets clip.mp4 clip.hfprop.mp4 a:0
 check 'sidecar is JSON' python3 -c 'import json; d = json.load(open("clip.hfprop.mp4.hfprop.json")); assert len(d["frames"]) == 12 and d["state"] == "done", d'
+check 'sidecar tells the batch in use' grep -q '"batch": *1,' clip.hfprop.mp4.hfprop.json
 check 'no checkpoint stays' test ! -e clip.hfprop.mp4.hfprop.resume
 
 # Each container.
@@ -128,6 +129,32 @@ check 'numbers can be chosen' test -e folder/01001.png -a -e folder/01012.png
 run frames/ --mask mask.png
 check 'a folder makes a video beside it' has_frames frames.hfprop.mp4 12
 
+run frames --mask mask.png -o all.mp4
+check 'all images are there' test "$(grep -c missing stderr.txt)" = 0
+rm frames/shot_1003.png
+run frames --mask mask.png -o gap.mp4
+check 'one that is missing is told' grep -q 'frames: 1 number is missing' stderr.txt
+rm frames/shot_1001.png frames/shot_1004.png frames/shot_1005.png frames/shot_1007.png frames/shot_1009.png frames/shot_999.png
+run frames --mask mask.png -o second.mp4
+check 'every second one is a choice, one of these is missing' grep -q 'frames: 1 number is missing' stderr.txt
+rm frames/shot_100*
+cp frames/shot_998.png frames/b_7.png
+run frames --mask mask.png -o two.mp4
+check 'other names are no sequence' test "$(grep -c missing stderr.txt)" = 0
+
+# Sound that the output cannot hold.
+run clip.mp4 --mask mask.png -o sound.gif
+check 'a GIF is written without the sound' has_frames sound.gif 12
+check 'and the sound is told of' grep -q 'warning: .*aac) is left out: gif cannot hold it' stderr.txt
+
+# Transparency that the output cannot hold.
+make -i "$scene" -frames:v 3 -vf format=yuva420p -c:v ffv1 glass.mkv
+run glass.mkv --mask mask.png -o glass.mp4
+check 'lost transparency is told' grep -q 'warning: the transparency of glass.mkv is left out: libx264 has none' stderr.txt
+run glass.mkv --mask mask.png -o kept.mkv --render overlay --codec ffv1
+check 'transparency is kept where it can be' stream_is kept.mkv v:0 pix_fmt yuva420p
+check 'and nothing is told of it' test "$(grep -c transparency stderr.txt)" = 0
+
 # Pipes.
 ffmpeg -nostdin -v error -i clip.mp4 -f yuv4mpegpipe - | "$hfprop" - --mask mask.png -o - 2>stderr.txt >piped.y4m
 check "pipe in, pipe out: $(cat stderr.txt)" has_frames piped.y4m 12
@@ -162,6 +189,13 @@ check 'a dry run tells the passes' grep -q 'backward from 6' stdout.txt
 check 'a dry run tells the memory' grep -q 'MB for the session' stdout.txt
 check 'a dry run writes nothing' test ! -e dry -a ! -e dry.mp4
 check 'a dry run tells the speed' grep -q 'ms a frame' stdout.txt
+run clip.mp4 --mask mask.png -o dry.mp4 --dry-run --json
+check 'a dry run as JSON is one event' python3 -c '
+import json
+lines = open("stdout.txt").read().splitlines()
+plan = json.loads(lines[0])
+assert len(lines) == 1 and plan["event"] == "plan" and plan["frames"] == 12, lines
+assert plan["session_bytes"] > 1e6 and plan["ms"] > 0 and plan["in_use"]["batch"] == 1, plan'
 run clip.mp4 --mask mask.png -o quiet.mp4 -q
 check 'quiet is quiet' test ! -s stderr.txt
 run doctor

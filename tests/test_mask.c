@@ -178,6 +178,21 @@ Test(mask, davis_ids_of_16_bits_are_refused)
     refuses(write_png("mask.png", 2, 1, 16, GRAY, deep, 4, NULL, 0, NULL, 0), &params, HF_EFORMAT, "16-bit samples");
 }
 
+Test(mask, ids_of_16_bits_over_255_are_refused_and_not_joined)
+{
+    const uint8_t deep[] = { 0, 2, 1, 44 }; /* 2 and 300 */
+    refuses(write_png("mask.png", 2, 1, 16, GRAY, deep, 4, NULL, 0, NULL, 0), NULL, HF_EFORMAT, "values up to 300");
+}
+
+Test(mask, ids_of_16_bits_up_to_255_are_read)
+{
+    const uint8_t deep[] = { 0, 2, 0, 200 };
+    hf_mask *mask = read_ok(write_png("mask.png", 2, 1, 16, GRAY, deep, 4, NULL, 0, NULL, 0), NULL, NULL);
+    cr_assert_eq(mask->ids[0], 2);
+    cr_assert_eq(mask->ids[1], 200);
+    hf_mask_free(&mask);
+}
+
 Test(mask, a_palette_that_begins_with_white_is_read_by_colour)
 {
     uint8_t ids[H][W];

@@ -276,7 +276,7 @@ Test(video_in, a_pattern_takes_the_numbers_there_are_and_tells_of_gaps)
     write_ppm("p_x1.ppm", 8, 6, 1);
     hf_video_in *in = open_or_fail(test_path("p_%02d.ppm"), NULL);
     cr_expect_eq(read_all(in, NULL, NULL), 3);
-    cr_expect(strstr(hf_video_in_warning(in), "1 numbers are missing"));
+    cr_expect(strstr(hf_video_in_warning(in), "1 number is missing"));
     hf_video_in_close(&in);
 }
 

@@ -1,6 +1,7 @@
 """Train the network of model `tiny`; README.md beside this file says how and on what.
 
     train.py --photos DIR --cuts DIR --out FOLDER [--minutes 60 | --steps N] [--without NAME] [--resume]
+             [--videos DIR --video-share 0.25] [--start WEIGHTS]
 
 Writes FOLDER/last.pt every few minutes (all that --resume needs) and FOLDER/log.csv.
 """
@@ -14,9 +15,11 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 
 from network import Tiny
 from scenes import Pictures, Scene
+from videos import UNSURE, Videos
 
 # What --without leaves out; README.md has what each is worth.
 WITHOUT = ("bend",         # the smooth deformation of every layer
@@ -34,6 +37,9 @@ def arguments():
     p = argparse.ArgumentParser()
     p.add_argument("--photos", required=True)
     p.add_argument("--cuts", default="")
+    p.add_argument("--videos", default="", help="folder of clips; pairs of their frames are part of every batch")
+    p.add_argument("--video-share", type=float, default=0.25, help="of the pairs, with --videos")
+    p.add_argument("--start", default="", help="weights to begin with: a last.pt (its averaged weights) or what export.py wrote")
     p.add_argument("--out", required=True)
     p.add_argument("--minutes", type=float, default=60, help="of this and all runs resumed")
     p.add_argument("--steps", type=int, default=0, help="end after so many, whatever time they take, in place of --minutes")
@@ -57,8 +63,9 @@ def files(folder, endings):
 
 
 class Pairs(torch.utils.data.IterableDataset):
-    def __init__(self, pictures, size, seed, without):
-        self.pictures, self.size, self.seed, self.without = pictures, size, seed, frozenset(without)
+    def __init__(self, pictures, videos, share, size, seed, without):
+        self.pictures, self.videos, self.share = pictures, videos, share
+        self.size, self.seed, self.without = size, seed, frozenset(without)
 
     def __iter__(self):
         info = torch.utils.data.get_worker_info()
@@ -66,6 +73,9 @@ class Pairs(torch.utils.data.IterableDataset):
         random.seed(seed)
         np.random.seed(seed)
         while True:
+            if self.videos and random.random() < self.share:
+                yield self.videos.pair(self.size, without=self.without)
+                continue
             scene = Scene(self.pictures, self.size, strength=random.choice((0.3, 0.6, 1.0, 1.0)), without=self.without)
             moved = scene.objects and "elsewhere" not in self.without and random.random() < 0.12
             other = scene.elsewhere(self.pictures) if moved else scene
@@ -74,13 +84,14 @@ class Pairs(torch.utils.data.IterableDataset):
 
 def info_nce(fa, fb, at_a, of_a, at_b, of_b, temperature, without=(), cell=8.0):
     """Cells of a against all cells of b and of the other pictures' b. Positive: the nearest cell of the same layer,
-    where it is nearer than 0.6 cells; other cells nearer than 1.5 do not count."""
+    where it is nearer than 0.6 cells and both are sure; other cells nearer than 1.5 do not count."""
     n = fa.shape[0]
-    total, hits, counted = 0, 0.0, 0
+    sure_a, sure_b, of_a, of_b = of_a < UNSURE, of_b < UNSURE, of_a % UNSURE, of_b % UNSURE
+    total, hits, counted = 0 * fa.sum(), 0.0, 0  # a batch with nothing to match has a loss of 0
     for i in range(n):
         d = torch.cdist(at_a[i], at_b[i]) + 1e6 * (of_a[i][:, None] != of_b[i][None])
         nearest, index = d.min(1)
-        ok = (nearest < 0.6 * cell).nonzero()[:, 0]
+        ok = ((nearest < 0.6 * cell) & sure_a[i] & sure_b[i][index]).nonzero()[:, 0]
         if len(ok) < 16:
             continue
         d, index = d[ok], index[ok]
@@ -98,13 +109,21 @@ def info_nce(fa, fb, at_a, of_a, at_b, of_b, temperature, without=(), cell=8.0):
     return total / max(counted, 1), hits / max(counted, 1)
 
 
+def starting(path):
+    return load_file(path) if path.endswith(".safetensors") else torch.load(path, map_location="cpu")["average"]
+
+
 def main():
     o = arguments()
     torch.set_num_threads(o.threads)
     torch.manual_seed(o.seed)
     os.makedirs(o.out, exist_ok=True)
     pictures = Pictures(files(o.photos, (".jpg", ".jpeg", ".png")), files(o.cuts, (".png",)))
-    net = Tiny(o.features).to(o.device, memory_format=torch.channels_last)
+    videos = Videos(o.videos) if o.videos else None
+    net = Tiny(o.features)
+    if o.start:
+        net.load_state_dict(starting(o.start))
+    net = net.to(o.device, memory_format=torch.channels_last)
     if "levels" in o.without:
         with torch.no_grad():  # e^-100 is 0 in f32: the other levels neither count nor learn
             net.mixing.copy_(torch.tensor((-100.0, 0.0, -100.0, -100.0)))
@@ -117,11 +136,11 @@ def main():
         net.load_state_dict(state["net"])
         optimizer.load_state_dict(state["optimizer"])
         average, step, spent = state["average"], state["step"], state["spent"]
-    print(f"{len(pictures.photos)} photographs, {len(pictures.cuts)} cut-outs, "
+    print(f"{len(pictures.photos)} photographs, {len(pictures.cuts)} cut-outs, {videos.clips if videos else 0} clips, "
           f"{sum(p.numel() for p in net.parameters())} parameters, from step {step}"
           + "".join(f", without {name}" for name in o.without), flush=True)
-    loader = iter(torch.utils.data.DataLoader(Pairs(pictures, o.size, o.seed + step, o.without), batch_size=o.pairs,
-                                              num_workers=o.workers, prefetch_factor=4 if o.workers else None))
+    loader = iter(torch.utils.data.DataLoader(Pairs(pictures, videos, o.video_share, o.size, o.seed + step, o.without),
+                                              batch_size=o.pairs, num_workers=o.workers, prefetch_factor=4 if o.workers else None))
     log = open(o.out + "/log.csv", "a")
     begin, saved, sums = time.time(), time.time(), [0.0, 0.0, 0]
     while True:

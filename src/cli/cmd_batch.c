@@ -110,7 +110,8 @@ static int fill(hf_task_verb *verb, hf_error *err)
     if ((rc = hf_batch_list_read(&batch, options->input, err)) < 0 || (rc = common_words(&common, options, err)) < 0)
         goto end;
     if (batch->n_left_out)
-        hf_report_note(verb->report, "%s: %d videos without a mask are left out", options->input, batch->n_left_out);
+        hf_report_note(verb->report, "%s: %d video%s without a mask %s left out", options->input, batch->n_left_out,
+                       batch->n_left_out > 1 ? "s" : "", batch->n_left_out > 1 ? "are" : "is");
     verb->stage = HF_STAGE_USAGE;
     for (int i = 0; i < batch->n; i++) {
         const hf_batch_line *line = &batch->line[i];

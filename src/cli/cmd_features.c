@@ -125,8 +125,10 @@ static int count_layers(work *k, hf_error *err)
 
     if (!k->options->per_layer)
         return HF_OK;
-    if ((rc = open_describer(&describer, k->options, 1, err)) < 0)
+    if ((rc = open_describer(&describer, k->options, 1, err)) < 0) {
+        k->stage = hf_stage_of_opening((hf_status)rc);
         return rc;
+    }
     k->n_layers = hf_describer_n_layers(describer);
     hf_describer_close(&describer);
     return HF_OK;
@@ -207,8 +209,9 @@ static int do_layer(work *k, int layer, hf_error *err)
     waiting w = { .n = 0 };
     int rc;
 
-    k->stage = HF_STAGE_USAGE;
-    if ((rc = open_describer(&describer, k->options, layer, err)) < 0)
+    rc = open_describer(&describer, k->options, layer, err);
+    k->stage = hf_stage_of_opening((hf_status)rc);
+    if (rc < 0)
         return rc;
     for (int i = 0; i < k->n_images && rc >= 0; i++)
         rc = add_image(k, describer, &w, i, layer, err);

@@ -187,8 +187,9 @@ static int run_one(pck *w, const line *l, int layer, hf_error *err)
         snprintf(step, sizeof(step), "%d", l->step);
         params.model.save_steps = step;
     }
-    w->stage = HF_STAGE_USAGE;
-    if ((rc = hf_describer_open(&describer, &params, err)) < 0)
+    rc = hf_describer_open(&describer, &params, err);
+    w->stage = hf_stage_of_opening((hf_status)rc);
+    if (rc < 0)
         return rc;
     hf_describer_size_text(w->features, sizeof(w->features), describer);
     hf_pck_result *result = next_result(w);

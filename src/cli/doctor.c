@@ -15,14 +15,31 @@
 
 #include "io/hw_decode.h"
 #include "src/backend.h"
+#include "src/cli/models.h"
+#include "src/cli/settings.h"
 #include "src/hfprop.h"
-#include "src/model.h"
 
 #define MB 1e6
 
-static void line(FILE *out, int is_ok, const char *what, const char *detail)
+typedef struct findings {
+    FILE   *text;   /* gets each line as it is found; NULL: none */
+    json_t *checks; /* the same lines */
+} findings;
+
+static void tell(findings *f, const char *state, const char *what, const char *detail)
 {
-    fprintf(out, "%-8s %-22s %s\n", is_ok ? "ok" : "missing", what, detail);
+    if (f->text) {
+        fprintf(f->text, "%-8s %-24s ", state, what);
+        hf_models_put(f->text, detail);
+        fputc('\n', f->text);
+    }
+    json_array_append_new(f->checks, json_pack("{s:s, s:s, s:o}", "state", state, "what", what, "detail",
+                                               hf_json_text(detail)));
+}
+
+static void line(findings *f, int is_ok, const char *what, const char *detail)
+{
+    tell(f, is_ok ? "ok" : "missing", what, detail);
 }
 
 /* First line of a small file, "" if there is none. */
@@ -38,7 +55,7 @@ static void read_line(char *text, size_t size, const char *path)
     fclose(file);
 }
 
-static void tell_processor(FILE *out)
+static void tell_processor(findings *f)
 {
     char text[512] = "", name[256] = "";
     cpu_set_t set;
@@ -52,21 +69,21 @@ static void tell_processor(FILE *out)
         fclose(file);
     if (uname(&system) == 0)
         snprintf(text, sizeof(text), "%s %s, %s", system.sysname, system.machine, *name ? name : "processor unknown");
-    line(out, 1, "machine", text);
+    line(f, 1, "machine", text);
     int usable = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
     snprintf(text, sizeof(text), "%d usable of %ld", usable, sysconf(_SC_NPROCESSORS_ONLN));
-    line(out, 1, "processors", text);
+    line(f, 1, "processors", text);
 #if defined(__x86_64__)
     __builtin_cpu_init();
     int has_512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
     int has_2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    line(out, has_2, "vector instructions",
+    line(f, has_2, "vector instructions",
          has_512 ? "AVX-512 and AVX2" : has_2 ? "AVX2" : "no AVX2: everything works, some 4 times slower");
 #endif
 }
 
 /* A container's limit counts, not the machine's memory. */
-static void tell_memory(FILE *out)
+static void tell_memory(findings *f)
 {
     char text[128], limit[64];
     double total = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
@@ -76,24 +93,24 @@ static void tell_memory(FILE *out)
         total = container;
     snprintf(text, sizeof(text), "%.0f MB%s; a 480p video takes under 400 MB", total / MB,
              total < 1000 * MB ? ": little" : "");
-    line(out, total >= 400 * MB, "memory", text);
+    line(f, total >= 400 * MB, "memory", text);
 }
 
-static void tell_libraries(FILE *out)
+static void tell_libraries(findings *f)
 {
     char text[512];
     const dnnl_version_t *dnnl = dnnl_version();
     snprintf(text, sizeof(text), "%d.%d.%d", dnnl->major, dnnl->minor, dnnl->patch);
-    line(out, 1, "oneDNN", text);
-    line(out, 1, "BLAS", openblas_get_config());
-    line(out, 1, "libpng", png_get_libpng_ver(NULL));
+    line(f, 1, "oneDNN", text);
+    line(f, 1, "BLAS", openblas_get_config());
+    line(f, 1, "libpng", png_get_libpng_ver(NULL));
     unsigned v = avformat_version();
     snprintf(text, sizeof(text), "%s (libavformat %u.%u.%u)", av_version_info(), v >> 16, v >> 8 & 255, v & 255);
-    line(out, 1, "FFmpeg", text);
+    line(f, 1, "FFmpeg", text);
 }
 
 /* Returns 0 if the default output cannot be written. */
-static int tell_encoders(FILE *out)
+static int tell_encoders(findings *f)
 {
     static const struct {
         const char *name, *use;
@@ -112,15 +129,15 @@ static int tell_encoders(FILE *out)
         snprintf(what, sizeof(what), "encoder %s", encoders[i].name);
         snprintf(detail, sizeof(detail), "%s%s", encoders[i].use,
                  found ? "" : ": install an FFmpeg that has it (Debian's libavcodec-extra59)");
-        line(out, found, what, detail);
+        line(f, found, what, detail);
         good &= found || !encoders[i].is_needed;
     }
-    line(out, avcodec_find_decoder_by_name("libvpx-vp9") != NULL, "decoder libvpx-vp9", "alpha of .webm inputs");
+    line(f, avcodec_find_decoder_by_name("libvpx-vp9") != NULL, "decoder libvpx-vp9", "alpha of .webm inputs");
     return good;
 }
 
 /* Opening it is the only way to know. */
-static void tell_cuda(FILE *out)
+static void tell_cuda(findings *f)
 {
     hf_backend *be = NULL;
     hf_device_memory memory = { 0 };
@@ -133,39 +150,95 @@ static void tell_cuda(FILE *out)
         be->ops.memory(be, &memory, NULL);
         snprintf(text, sizeof(text), "%s; %.0f MB free", be->about, (double)memory.free / MB);
     }
-    line(out, be != NULL, "backend cuda", text);
+    line(f, be != NULL, "backend cuda", text);
     hf_backend_close(&be);
 }
 
-static void tell_nvdec(FILE *out)
+static void tell_nvdec(findings *f)
 {
     char text[512];
     int is_there = hf_hw_probe(text, sizeof(text), "cuda");
-    line(out, is_there, "NVDEC (--hwdec)", text);
+    size_t n = strlen(text);
+    if (!is_there)
+        snprintf(text + n, sizeof(text) - n, "; videos are decoded in software");
+    line(f, is_there, "NVDEC (--hwdec)", text);
 }
 
-int hf_doctor_main(FILE *out)
+static const char *text_of(const json_t *object, const char *key)
 {
-    char text[64];
-    int good;
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
 
-    line(out, 1, "hfprop", hf_version());
-    tell_processor(out);
-    tell_memory(out);
+/* What keeps a model from being used: the files that are not here by name, or what is wrong with those that are. */
+static void describe_needs(char *text, size_t size, const json_t *model)
+{
+    int is_broken = strcmp(text_of(model, "state"), "broken") == 0;
+    size_t i, n = 0;
+    json_t *need;
+
+    json_array_foreach(json_object_get(model, "needs"), i, need) {
+        const char *problem = text_of(need, "problem");
+        if (!*problem || (is_broken && !*text_of(need, "path")))
+            continue;
+        n += (size_t)snprintf(text + n, size - n, "%s%s", n ? ", " : is_broken ? "" : "needs ",
+                              is_broken ? problem : text_of(need, "what"));
+        if (n >= size)
+            return;
+    }
+}
+
+/* Every model, and where weights are looked for if any are not here. Returns the list of `hfprop models`. */
+static json_t *tell_models(findings *f)
+{
+    json_t *list = hf_models_list_json(), *model;
+    char what[64], detail[1024];
+    int n_without = 0;
+    size_t i;
+
+    json_array_foreach(json_object_get(list, "models"), i, model) {
+        int is_ready = json_is_true(json_object_get(model, "ready"));
+        snprintf(what, sizeof(what), "model %s", text_of(model, "name"));
+        snprintf(detail, sizeof(detail), "%s", text_of(model, "what"));
+        if (!is_ready)
+            describe_needs(detail, sizeof(detail), model);
+        tell(f, is_ready ? "ok" : text_of(model, "state"), what, detail);
+        n_without += !is_ready;
+    }
+    if (f->text && n_without) {
+        fprintf(f->text, "%34sweights are looked for in ", "");
+        hf_models_put(f->text, text_of(list, "cache"));
+        fprintf(f->text, " and torch.hub's cache,\n%34sor where --weights says; `hfprop models` tells how to get them\n", "");
+    }
+    return list;
+}
+
+int hf_doctor_main(const hf_options *options, int argc, char **argv)
+{
+    findings f = { .text = options->json ? NULL : stdout, .checks = json_array() };
+    char text[64];
+
+    (void)argc, (void)argv;
+    line(&f, 1, "hfprop", hf_version());
+    tell_processor(&f);
+    tell_memory(&f);
     for (const char *const *name = hf_backend_names(); *name; name++) {
         if (strcmp(*name, "cuda") == 0)
             continue; /* further down: it may not be there */
         snprintf(text, sizeof(text), "backend %s", *name);
-        line(out, 1, text, strcmp(*name, "ref") == 0 ? "plain C, the definition; slow" : "vector code, oneDNN and BLAS");
+        line(&f, 1, text, strcmp(*name, "ref") == 0 ? "plain C, the definition; slow" : "vector code, oneDNN and BLAS");
     }
-    for (const hf_model_info *model = hf_model_list(); model->name; model++) {
-        snprintf(text, sizeof(text), "model %s", model->name);
-        line(out, 1, text, model->what);
-    }
-    tell_libraries(out);
-    good = tell_encoders(out);
-    tell_cuda(out);
-    tell_nvdec(out);
-    fprintf(out, good ? "hfprop can do its main job here\n" : "hfprop cannot write its usual output here\n");
-    return good ? 0 : 1;
+    json_t *models = tell_models(&f);
+    tell_libraries(&f);
+    int good = tell_encoders(&f);
+    tell_cuda(&f);
+    tell_nvdec(&f);
+    if (f.text)
+        fprintf(f.text, good ? "hfprop can do its main job here\n" : "hfprop cannot write its usual output here\n");
+    json_t *object = json_pack("{s:b, s:o}", "ok", good, "checks", f.checks);
+    json_object_update(object, models);
+    json_decref(models);
+    int failed = !f.text && (json_dumpf(object, stdout, JSON_COMPACT) < 0 || putchar('\n') < 0);
+    json_decref(object);
+    return fflush(stdout) == 0 && !failed && good ? 0 : 1;
 }

@@ -1,6 +1,11 @@
 /* exit_code.c - see exit_code.h. */
 #include "src/cli/exit_code.h"
 
+hf_stage hf_stage_of_opening(hf_status status)
+{
+    return status == HF_EIO || status == HF_EFORMAT ? HF_STAGE_INPUT : HF_STAGE_USAGE;
+}
+
 int hf_exit_code(hf_status status, hf_stage stage)
 {
     switch (status) {

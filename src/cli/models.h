@@ -36,7 +36,11 @@ int  hf_models_open(hf_models_target **out, const char *name, const char *weight
                     const char *aggregation, hf_error *err);
 void hf_models_close(hf_models_target **target);
 
-/* Names, descriptions, files and whether they are here. A new reference; NULL only without memory. */
+/*
+ * {"models", "cache"}. Each model: "name", "what", "state", "ready", "needs". "state" is "ready", "no files", or "broken" where a
+ * file is here that cannot be opened; each of "needs" has "path" (null: not here) and "problem" (null: none; else
+ * what is missing, where it was looked for, or what is wrong with it). A new reference; NULL only without memory.
+ */
 json_t *hf_models_list_json(void);
 void    hf_models_list_print(FILE *out, const json_t *list);
 

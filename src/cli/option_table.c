@@ -409,8 +409,8 @@ const hf_option_row hf_option_table[] = {
       .help = "write one web page with table, curves, pictures and settings; needs no network" },
 
     { .group = "Messages", .name = "json", .kind = HF_OPT_FLAG, .role = MANNER,
-      .verbs = RUN | EVAL | MATCH | PCK | MODELS, .field = FIELD(json), .value = 1,
-      .help = "events on the standard output, one JSON object a line; eval, match, pck, models: the answer" },
+      .verbs = RUN | EVAL | MATCH | PCK | MODELS | HF_VERB_DOCTOR, .field = FIELD(json), .value = 1,
+      .help = "events on the standard output, one JSON object a line; eval, match, pck, models, doctor: the answer" },
     { .group = "Messages", .name = "log-json", .arg = "FILE", .kind = HF_OPT_TEXT, .role = MANNER,
       .verbs = RUN, .field = FIELD(log_path), .help = "the same events into a file" },
     { .group = "Messages", .name = "progress", .arg = "HOW", .kind = HF_OPT_CHOICE, .role = MANNER,

@@ -11,50 +11,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/near_word.h"
+
 #define MAX_NAME 64
 
 /* ---- misspelt names ---- */
-
-/* Edits (insert, delete, replace, swap neighbours) between two short words. */
-static int word_distance(const char *a, const char *b)
-{
-    int n = (int)strlen(a), m = (int)strlen(b);
-    int d[MAX_NAME + 1][MAX_NAME + 1];
-    if (n > MAX_NAME || m > MAX_NAME)
-        return MAX_NAME;
-    for (int i = 0; i <= n; i++)
-        for (int j = 0; j <= m; j++) {
-            if (!i || !j) {
-                d[i][j] = i + j;
-                continue;
-            }
-            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            if (d[i - 1][j] + 1 < best)
-                best = d[i - 1][j] + 1;
-            if (d[i][j - 1] + 1 < best)
-                best = d[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
-                best = d[i - 2][j - 2] + 1;
-            d[i][j] = best;
-        }
-    return d[n][m];
-}
-
-/* Near enough to be a slip of the hand, or the beginning of the name. */
-static int resembles(const char *typed, const char *name, int *distance)
-{
-    *distance = word_distance(typed, name);
-    if (strlen(typed) >= 2 && strncmp(typed, name, strlen(typed)) == 0)
-        return 1;
-    return *distance <= (strlen(typed) > 4 ? 2 : 1);
-}
 
 static const char *nearest_option(const char *typed, int verb)
 {
     const char *best = NULL;
     int best_distance = INT_MAX, distance;
     for (const hf_option_row *row = hf_option_table; row->name; row++)
-        if ((row->verbs & verb) && resembles(typed, row->name, &distance) && distance < best_distance) {
+        if ((row->verbs & verb) && hf_word_resembles(typed, row->name, &distance) && distance < best_distance) {
             best = row->name;
             best_distance = distance;
         }
@@ -65,7 +33,7 @@ static const char *nearest_verb(const char *typed)
 {
     int distance;
     for (const hf_verb_row *row = hf_verb_table; row->name; row++)
-        if (resembles(typed, row->name, &distance))
+        if (hf_word_resembles(typed, row->name, &distance))
             return row->name;
     return NULL;
 }

@@ -40,9 +40,10 @@ int hf_pair_open(hf_pair *pair, const hf_options *options, hf_stage *stage, hf_e
             (masks[i] && (rc = hf_object_mask_open(&pair->mask[i], masks[i], pair->image[i]->width,
                                                    pair->image[i]->height, (hf_mask_mode)options->mask_colors, err)) < 0))
             return rc;
-    *stage = HF_STAGE_USAGE;
     hf_options_describe(&params, options);
-    if ((rc = hf_describer_open(&pair->describer, &params, err)) < 0)
+    rc = hf_describer_open(&pair->describer, &params, err);
+    *stage = hf_stage_of_opening((hf_status)rc);
+    if (rc < 0)
         return rc;
     *stage = options->features_dir ? HF_STAGE_INPUT : HF_STAGE_WORK;
     for (int i = 0; i < 2; i++)

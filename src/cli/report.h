@@ -5,6 +5,7 @@
  *
  * Events, one JSON object a line, each with "event" and "time_s" since the start:
  *   start    version, command, input, outputs, frames (or null)
+ *   plan     of --dry-run: as start, session_bytes, frames_bytes, backward_bytes, device_bytes, ms a frame or null
  *   frame    frame, pts, ms, area_px by id, cover
  *   warning  frame (or null), text
  *   done     state ("done", "interrupted", "failed"), frames_written, seconds, frames_per_s

@@ -1,6 +1,7 @@
 /* run.h - `hfprop [run]`: a drawing through a whole video.
  *
- * run.c        opens and checks everything, then finishes: reading starts here
+ * run.c        the verb from end to end: reading starts here
+ * run_open.c   opens and checks everything but outputs
  * run_read.c   the decoding thread: frames in the order of the plan
  * run_ahead.c  decoded frames that wait, shown to the session ahead
  * run_flow.c   --flow: fields from files
@@ -82,6 +83,18 @@ typedef struct hf_run {
 /* The whole verb. argv is for the sidecar. Returns the exit code; has told everything. */
 int hf_run_main(const hf_options *options, int argc, char **argv);
 
+/* ---- run_open.c ---- */
+
+/*
+ * Open and check all that a run needs but its outputs, whose plan is made and checked; run->options and run->report are set.
+ * After a failure, run->stage says for the exit code what it belongs to, and hf_run_close is called all the same.
+ * Returns what the parts return: HF_EARG, HF_EIO, HF_EFORMAT, HF_EMODEL, HF_EUNSUPPORTED, HF_EDEVICE, HF_ENOMEM, HF_EINTERRUPTED.
+ */
+int hf_run_open(hf_run *run, hf_error *err);
+
+/* Close and free all that run holds, outputs too; not the report. */
+void hf_run_close(hf_run *run);
+
 /* ---- run_read.c ---- */
 
 /* Fill `frame` with frame number `index` of the input: read on, seek, or take what was read ahead.
@@ -122,7 +135,8 @@ int hf_run_n_jobs(const hf_run *run);
 
 /* ---- run_loop.c ---- */
 
-/* Everything between open and finish: three threads, until the end, a failure or Ctrl-C. */
+/* Everything between open and finish: three threads, until the end, a failure or Ctrl-C. The session is prepared; run->n_batch
+ * says how many frames it takes at a time. The time it takes is added to run->seconds. */
 int hf_run_loop(hf_run *run, hf_error *err);
 
 /* ---- run_flow.c ---- */
@@ -138,8 +152,9 @@ int hf_run_read_flow(hf_run *run, float *flow, int key, const hf_frame *frame, h
 
 /* ---- run_tell.c ---- */
 
-/* --dry-run. Measures the session, which is of no use for a run afterwards. Fails as the run would fail to begin. */
-int  hf_run_print_plan(hf_run *run, FILE *out, hf_error *err);
+/* --dry-run: a text, with --json the event "plan" in its place. Measures the session, which is of no use for a run
+ * afterwards. Fails as the run would fail to begin. */
+int  hf_run_print_plan(hf_run *run, FILE *out, int argc, char **argv, hf_error *err);
 int  hf_run_open_sidecar(hf_run *run, int argc, char **argv, int64_t keep_before, hf_error *err);
 int  hf_run_finish_sidecar(hf_run *run, const char *state, hf_error *err);
 void hf_run_send_start(hf_run *run, int argc, char **argv);

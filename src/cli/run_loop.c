@@ -306,14 +306,9 @@ int hf_run_loop(hf_run *run, hf_error *err)
     writer w = { .run = run };
     pthread_t read_id, write_id;
     double start = hf_now_s();
-    int rc = hf_session_batch(run->session, err);
+    int rc = new_queues(run, err);
 
-    if (rc < 0) {
-        run->stage = HF_STAGE_WORK;
-        return rc;
-    }
-    run->n_batch = rc;
-    if ((rc = new_queues(run, err)) < 0)
+    if (rc < 0)
         return rc;
     if (pthread_create(&write_id, NULL, write_thread, &w) != 0)
         return hf_fail(err, HF_ENOMEM, "no thread can be started");
@@ -324,6 +319,6 @@ int hf_run_loop(hf_run *run, hf_error *err)
     }
     rc = compute(run, err);
     rc = join_threads(run, read_id, &reader, write_id, &w, rc, err);
-    run->seconds = hf_now_s() - start;
+    run->seconds += hf_now_s() - start;
     return rc;
 }

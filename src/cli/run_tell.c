@@ -50,15 +50,17 @@ static json_t *command_json(int argc, char **argv)
     return array;
 }
 
-/* The values in use where the command line says "auto". */
+/* The values in use where the command line says "auto". Fields from files have no features, and so no batch. */
 static json_t *session_json(const hf_run *run)
 {
     hf_session_params p;
     hf_session_settings(run->session, &p);
-    return json_pack("{s:s, s:s, s:i, s:o, s:i, s:s, s:i, s:i, s:i, s:f, s:b}", "model", p.model.name ? p.model.name : "", "device",
-                     p.device ? p.device : "", "threads", p.n_threads, "decoder", hf_json_text(hf_video_in_decoder(run->in)), "size", p.size, "match",
-                     match_name(p.match), "recent", p.n_recent, "k", p.k, "radius",
-                     p.radius_cells, "temperature", (double)p.temperature, "refine", p.refine > 0);
+    json_t *batch = p.match == HF_MATCH_GIVEN ? NULL : json_integer(p.batch > 1 ? p.batch : 1);
+    return json_pack("{s:s, s:s, s:i, s:o*, s:o, s:i, s:s, s:i, s:i, s:i, s:f, s:b}", "model",
+                     p.model.name ? p.model.name : "", "device", p.device ? p.device : "", "threads", p.n_threads, "batch",
+                     batch, "decoder", hf_json_text(hf_video_in_decoder(run->in)), "size", p.size, "match",
+                     match_name(p.match), "recent", p.n_recent, "k", p.k, "radius", p.radius_cells, "temperature",
+                     (double)p.temperature, "refine", p.refine > 0);
 }
 
 static json_t *head_json(const hf_run *run, int argc, char **argv)
@@ -251,7 +253,7 @@ static void print_speed(const hf_run *run, double seconds, FILE *out)
         return;
     fprintf(out, "speed    about %.0f ms a frame for computing on this machine now", 1e3 * seconds);
     if (run->n_frames > 0)
-        fprintf(out, ", %.0f s in all", seconds * (double)run->n_frames);
+        fprintf(out, ", %.*f s in all", seconds * (double)run->n_frames < 10, seconds * (double)run->n_frames);
     fprintf(out, "; decoding and encoding run beside it\n");
 }
 
@@ -270,7 +272,37 @@ static void print_gpu(const hf_run *run, const hf_session_memory *memory, const 
                 run->n_batch > 1 ? "s" : "", run->n_batch > 1 ? "those before are" : "the one before is");
 }
 
-int hf_run_print_plan(hf_run *run, FILE *out, hf_error *err)
+/* The event in place of the text, for --json. */
+static void send_plan(hf_run *run, const hf_session_memory *memory, int64_t jobs, int64_t backward, double seconds, int argc,
+                      char **argv)
+{
+    json_t *object = head_json(run, argc, argv);
+    json_t *more = json_pack("{s:o, s:I, s:I, s:I, s:I, s:o}", "frames",
+                             run->n_frames < 0 ? json_null() : json_integer(run->n_frames), "session_bytes",
+                             (json_int_t)memory->host, "frames_bytes", (json_int_t)jobs, "backward_bytes",
+                             (json_int_t)backward, "device_bytes", (json_int_t)memory->device, "ms",
+                             seconds > 0 ? json_real(1e3 * seconds) : json_null());
+    json_object_update(object, more);
+    json_decref(more);
+    hf_report_event(run->report, "plan", object);
+}
+
+static void print_plan(hf_run *run, FILE *out)
+{
+    hf_session_params p;
+
+    hf_session_settings(run->session, &p);
+    print_input(run, out);
+    if (p.match == HF_MATCH_GIVEN)
+        fprintf(out, "model    none: matches come from %s\n", run->options->flow);
+    else
+        fprintf(out, "model    %s on %s, match %s, features at a shorter side of %d\n", p.model.name, p.device,
+                match_name(p.match), p.size);
+    print_passes(run, out);
+    print_outputs(run, out);
+}
+
+int hf_run_print_plan(hf_run *run, FILE *out, int argc, char **argv, hf_error *err)
 {
     hf_session_memory memory;
     hf_device_info before;
@@ -284,17 +316,12 @@ int hf_run_print_plan(hf_run *run, FILE *out, hf_error *err)
     int64_t jobs = hf_run_n_jobs(run) * hf_job_bytes(&run->outputs_plan, run->info->width, run->info->height);
     int64_t backward = hf_session_needs_tracking(run->session) && hf_plan_n_backward(&run->plan, run->start) > 0
                            ? HF_RUN_REVERSE_BYTES : 0;
-    hf_session_params p;
 
-    hf_session_settings(run->session, &p);
-    print_input(run, out);
-    if (p.match == HF_MATCH_GIVEN)
-        fprintf(out, "model    none: matches come from %s\n", run->options->flow);
-    else
-        fprintf(out, "model    %s on %s, match %s, features at a shorter side of %d\n", p.model.name, p.device,
-                match_name(p.match), p.size);
-    print_passes(run, out);
-    print_outputs(run, out);
+    if (hf_report_wants_events(run->report))
+        send_plan(run, &memory, jobs, backward, seconds, argc, argv);
+    if (run->options->json)
+        return rc < 0 ? rc : HF_OK;
+    print_plan(run, out);
     fprintf(out, "memory   about %.0f MB for the session, %.0f MB for frames in work", (double)memory.host / 1e6,
             (double)jobs / 1e6);
     if (backward)
