@@ -174,7 +174,7 @@ void hf_session_device_close(hf_session *s)
     if (!d)
         return;
     if (s->first)
-        d->field = (hf_session_field){ 0 }; /* not ours */
+        d->field = (hf_session_field){ 0 }; /* borrowed */
     void *const memory[] = { d->rgb, d->work_rgb, d->field.soft, d->field.painted, d->field.xy, d->field.cover, d->edit,
                              d->mean, d->decision.ids, d->decision.alpha, d->decision.soft, d->sums.soft,
                              d->sums.soft_weight, d->sums.painted, d->sums.painted_weight };
