@@ -1,6 +1,7 @@
 /* test_copies.c - what a session moves between host and device for a frame; on the emulated module, which counts it.
  *
- * In the match modes context and first that is the frame, and what a user gets of it, and nothing else. Skipped, by name, where there is no emulated module.
+ * In the match modes context and first that is the frame, and what a user gets of it, and nothing else. Skipped, by name,
+ * where there is no emulated module.
  */
 #include <criterion/criterion.h>
 #include <dlfcn.h>
@@ -9,8 +10,9 @@
 
 #include "src/hfprop.h"
 #include "tests/emulation/copies.h"
+#include "tests/small_scene.h"
 
-enum { W = 40, H = 32, N = W * H, N_FRAMES = 4 };
+enum { W = SCENE_W, H = SCENE_H, N = SCENE_N, N_FRAMES = 4 };
 
 static uint8_t frames[N_FRAMES][3 * N], ids[N], edit[4 * N];
 static hf_emulated_count_copies_fn *count;
@@ -18,19 +20,12 @@ static hf_error err;
 
 static void must(int rc) { cr_assert(rc >= 0, "%s", err.text); }
 
-/* A textured ground that moves by a pixel a frame, two objects on it, and an edit over one of them. */
 static void paint(void)
 {
     for (int t = 0; t < N_FRAMES; t++)
-        for (int i = 0; i < N; i++) {
-            unsigned u = (unsigned)((i % W - t + 64) / 3 * 91 + i / W / 3 * 47);
-            for (int c = 0; c < 3; c++)
-                frames[t][3 * i + c] = (uint8_t)(40 + (int)((u * 2654435761u >> (10 + 5 * c)) % 170));
-        }
-    for (int i = 0; i < N; i++) {
-        ids[i] = i % W < 12 ? 0 : i % W < 24 ? 4 : 9;
-        memset(edit + 4 * i, ids[i] == 4 ? 200 : 0, 4);
-    }
+        small_scene_frame(frames[t], t);
+    small_scene_ids(ids, 12);
+    small_scene_edit(edit, ids);
 }
 
 static void start(void)

@@ -11,28 +11,22 @@
 
 #include "src/hfprop.h"
 #include "tests/backends.h"
+#include "tests/small_scene.h"
 
-enum { W = 40, H = 32, N = W * H, N_FRAMES = 3 };
+enum { W = SCENE_W, H = SCENE_H, N = SCENE_N, N_FRAMES = 3 };
 
 static uint8_t frames[N_FRAMES][3 * N], ids[N], last_ids[N], edit[4 * N];
 static hf_error err;
 
 static void must(int rc) { cr_assert(rc >= 0, "%s", err.text); }
 
-/* A textured ground that moves by a pixel a frame, two objects on it, and an edit over one of them. */
 static void paint(void)
 {
     for (int t = 0; t < N_FRAMES; t++)
-        for (int i = 0; i < N; i++) {
-            unsigned u = (unsigned)((i % W - t + 64) / 3 * 91 + i / W / 3 * 47);
-            for (int c = 0; c < 3; c++)
-                frames[t][3 * i + c] = (uint8_t)(40 + (int)((u * 2654435761u >> (10 + 5 * c)) % 170));
-        }
-    for (int i = 0; i < N; i++) {
-        ids[i] = i % W < 12 ? 0 : i % W < 24 ? 4 : 9;
-        last_ids[i] = i % W < 14 ? 0 : i % W < 26 ? 4 : 9;
-        memset(edit + 4 * i, i % W >= 12 && i % W < 24 ? 200 : 0, 4);
-    }
+        small_scene_frame(frames[t], t);
+    small_scene_ids(ids, 12);
+    small_scene_ids(last_ids, 14);
+    small_scene_edit(edit, ids);
 }
 
 static void start(void)
