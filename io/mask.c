@@ -85,6 +85,12 @@ static void map_axis(int *to, int n, int n_source, double step)
     }
 }
 
+/* Drawn on a frame before it was turned for display. */
+static int is_turned(int width, int height, int W, int H)
+{
+    return fabs((double)width / H / ((double)height / W) - 1) <= SAME_ASPECT;
+}
+
 int hf_fit_map(int *xs, int *ys, int W, int H, int width, int height, hf_fit fit,
                const char *name, char *warning, size_t size, hf_error *err)
 {
@@ -92,6 +98,10 @@ int hf_fit_map(int *xs, int *ys, int W, int H, int width, int height, hf_fit fit
     int same_aspect = fabs(step_x / step_y - 1) <= SAME_ASPECT;
     if (size)
         warning[0] = 0;
+    if (fit == HF_FIT_STRICT && !same_aspect && is_turned(width, height, W, H))
+        return hf_fail(err, HF_EARG, "%s: is %dx%d, but the frame is shown as %dx%d: it is lying on its side; the video may be "
+                       "turned for display, as phones do, so draw on a frame as a player shows it, or turn the drawing by "
+                       "90 degrees", name, width, height, W, H);
     if (fit == HF_FIT_STRICT && !same_aspect)
         return hf_fail(err, HF_EARG, "%s: is %dx%d, but the frame is %dx%d and has another shape; draw it in "
                        "the frame's size, or use --mask-fit scale (stretch it) or crop (cover and cut)",

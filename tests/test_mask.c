@@ -524,6 +524,18 @@ Test(mask, a_mask_of_another_shape_is_refused_unless_told_how_to_fit_it)
     hf_mask_free(&mask);
 }
 
+Test(mask, a_mask_that_lies_on_its_side_is_told_so)
+{
+    hf_error err = { 0 };
+    hf_mask *mask = quarters(108, 60);
+    cr_assert_eq(hf_mask_fit(mask, 30, 54, HF_FIT_STRICT, "m.png", NULL, 0, &err), HF_EARG);
+    cr_assert(strstr(err.text, "on its side") && strstr(err.text, "108x60") && strstr(err.text, "30x54"), "%s", err.text);
+    cr_assert_eq(hf_mask_fit(mask, 30, 55, HF_FIT_STRICT, "m.png", NULL, 0, &err), HF_EARG);
+    cr_assert(!strstr(err.text, "on its side"), "%s", err.text); /* another shape either way */
+    cr_assert_eq(hf_mask_fit(mask, 30, 54, HF_FIT_SCALE, "m.png", NULL, 0, &err), HF_OK);
+    hf_mask_free(&mask);
+}
+
 Test(mask, a_mask_that_vanishes_in_fitting_is_refused)
 {
     hf_error err = { 0 };
