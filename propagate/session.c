@@ -245,6 +245,12 @@ int hf_session_needs_tracking(const hf_session *session)
     return session->params.match == HF_MATCH_CONTEXT;
 }
 
+/* Following writes the context and what was shown ahead, rendering the field and the results. */
+int hf_session_can_overlap(const hf_session *session)
+{
+    return session->params.match == HF_MATCH_CONTEXT && !hf_session_on_device(session) && session->backend->n_threads > 1;
+}
+
 void *hf_session_take(hf_session *s, int64_t bytes)
 {
     size_t size = (size_t)(bytes ? bytes : 1);

@@ -13,7 +13,7 @@
  * rgb u8 [H,W,3], ids u8 [H,W] (0 = background), rgba u8 [H,W,4] with straight
  * (not premultiplied) alpha. Functions return HF_OK or a negative hf_status and
  * describe the failure in err, which may be NULL. A session is used by one
- * thread at a time; several sessions may live side by side. With a GPU, the
+ * thread at a time, but for hf_session_can_overlap; several sessions may live side by side. With a GPU, the
  * calling thread's current CUDA device is the session's afterwards.
  */
 #ifndef HFPROP_H
@@ -235,6 +235,11 @@ int hf_session_look_ahead(hf_session *session, const uint8_t *const *rgb, int n,
 
 /* 1 if the session needs cells from track (context), 0 if render does all (first, given). */
 int hf_session_needs_tracking(const hf_session *session);
+
+/* 1: while one thread follows (follow, track with cells, look_ahead), another may render (render, render_key) frames that were
+ * followed before, once the session is prepared by hf_session_batch. The results are the same. 0: it may not; nothing is to be
+ * gained on a GPU, with one thread, or where render does all. */
+int hf_session_can_overlap(const hf_session *session);
 
 int  hf_session_cells_new(hf_session *session, hf_cells **out, hf_error *err);
 void hf_cells_free(hf_cells **cells);

@@ -5,10 +5,14 @@
  * run_read.c   the decoding thread: frames in the order of the plan
  * run_ahead.c  decoded frames that wait, shown to the session ahead
  * run_flow.c   --flow: fields from files
- * run_loop.c   computing (the calling thread) and the encoding thread
+ * run_loop.c   the threads, and what the encoding one does
+ * run_follow.c following: the calling thread
+ * run_render.c from what was followed to pixels, in a thread beside it where the session can
  * run_tell.c   plan, sidecar and summary for people and programs
  *
- *   free jobs -> [decode] -> decoded -> [compute] -> computed -> [encode] -> free jobs
+ *   free jobs -> [decode] -> decoded -> [follow] -> followed -> [render] -> computed -> [encode] -> free jobs
+ *
+ * Where the session cannot overlap the two in the middle, the following thread renders too.
  *
  * Between two key frames the backward pass comes first: its cells are spooled to a
  * temporary file, and the forward pass that follows renders both.
@@ -28,7 +32,8 @@
 #include "src/cli/report.h"
 #include "src/cli/sidecar.h"
 
-#define HF_RUN_N_JOBS 4                   /* one in each hand and one between, beside those that were shown ahead */
+#define HF_RUN_N_JOBS 5                   /* one in each hand and one between, beside those that were shown ahead */
+#define HF_RUN_N_STEPS 3                  /* one in each hand and one between */
 #define HF_RUN_MAX_SHOWN (2 * HF_MAX_BATCH)
 #define HF_RUN_MAX_JOBS (HF_RUN_N_JOBS + HF_RUN_MAX_SHOWN)
 #define HF_RUN_REVERSE_BYTES (64 << 20)   /* frames kept to be handed on in reverse */
@@ -40,6 +45,17 @@ typedef struct hf_drawing {
     hf_mask    *mask;
     hf_edit    *edit;
 } hf_drawing;
+
+/* A frame that has been followed, on its way to pixels. */
+typedef struct hf_run_step {
+    hf_job     *job;
+    int         key;     /* the frame is this one itself; -1: is none */
+    int         is_new;  /* nothing was followed: hf_session_step is to do both */
+    hf_followed from[2]; /* else; they point to */
+    int         n;       /* of them; 0: nothing is carried here */
+    hf_cells   *left, *right; /* cells, NULL where the session needs no tracking, and */
+    float      *flow[2];      /* [H,W,2] to the left and right key; NULL without --flow */
+} hf_run_step;
 
 typedef struct hf_run {
     const hf_options    *options;
@@ -68,7 +84,9 @@ typedef struct hf_run {
     /* The pipeline. */
     int       n_batch; /* frames that are shown to the session at a time; 0: none */
     hf_job   *job[HF_RUN_MAX_JOBS];
+    hf_run_step *step[HF_RUN_N_STEPS];
     hf_queue *free_jobs, *decoded, *computed;
+    hf_queue *free_steps, *followed;
 
     /* Results of the pipeline. */
     int64_t  n_written;
@@ -135,9 +153,34 @@ int hf_run_n_jobs(const hf_run *run);
 
 /* ---- run_loop.c ---- */
 
-/* Everything between open and finish: three threads, until the end, a failure or Ctrl-C. The session is prepared; run->n_batch
+/* Everything between open and finish, until the end, a failure or Ctrl-C. The session is prepared; run->n_batch
  * says how many frames it takes at a time. The time it takes is added to run->seconds. */
 int hf_run_loop(hf_run *run, hf_error *err);
+
+/* ---- run_follow.c ---- */
+
+/* Until the decoder ends, somebody fails, or Ctrl-C: then the frame in hand is still handed on. HF_EINTERRUPTED, without a
+ * text, where a queue was aborted. */
+int hf_run_follow(hf_run *run, hf_error *err);
+
+/* ---- run_render.c ---- */
+
+/* run->step and its queues, for a prepared session; and an end to them, which takes a run that has none. HF_ENOMEM. */
+int  hf_run_new_steps(hf_run *run, hf_error *err);
+void hf_run_free_steps(hf_run *run);
+int64_t hf_run_step_bytes(const hf_run *run); /* of the steps that are there */
+
+/* Fill the step's job, hand it on to the encoder, and the step back. */
+int hf_run_render(hf_run *run, hf_run_step *step, hf_error *err);
+
+typedef struct hf_renderer {
+    hf_run  *run;
+    int      rc; /* valid once joined */
+    hf_error err;
+} hf_renderer;
+
+/* Thread: render what comes through run->followed until that is finished. A failure stops those before it. */
+void *hf_run_render_thread(void *renderer);
 
 /* ---- run_flow.c ---- */
 

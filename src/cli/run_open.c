@@ -300,6 +300,7 @@ void hf_run_close(hf_run *run)
     hf_sidecar_close(&run->sidecar);
     for (int i = 0; i < HF_RUN_MAX_JOBS; i++)
         hf_job_free(&run->job[i]);
+    hf_run_free_steps(run);
     hf_queue_free(&run->free_jobs);
     hf_queue_free(&run->decoded);
     hf_queue_free(&run->computed);

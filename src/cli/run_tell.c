@@ -313,7 +313,10 @@ int hf_run_print_plan(hf_run *run, FILE *out, int argc, char **argv, hf_error *e
     run->n_batch = rc > 0 ? rc : 0;
     if (rc >= 0 && run->options->flow == NULL)
         rc = try_frames(run, &seconds, err);
-    int64_t jobs = hf_run_n_jobs(run) * hf_job_bytes(&run->outputs_plan, run->info->width, run->info->height);
+    if (rc >= 0)
+        rc = hf_run_new_steps(run, err);
+    int64_t jobs = hf_run_n_jobs(run) * hf_job_bytes(&run->outputs_plan, run->info->width, run->info->height) +
+                   hf_run_step_bytes(run);
     int64_t backward = hf_session_needs_tracking(run->session) && hf_plan_n_backward(&run->plan, run->start) > 0
                            ? HF_RUN_REVERSE_BYTES : 0;
 
