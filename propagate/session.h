@@ -204,6 +204,10 @@ int hf_session_device_bring(hf_session *s, const uint8_t *rgb, hf_error *err);
  * device. painted: field.painted has an edit; else s->edit is left as it is. */
 int hf_session_device_finish(hf_session *s, bool painted, hf_error *err);
 
+/* rc; where it is a failure, after waiting for the device: what was queued before it reads and writes memory that is the
+ * caller's once a call has returned. */
+int hf_session_device_end(hf_session *s, int rc);
+
 /* Whether a session of these parameters has a device side; its steps then are those of the backend's tables, else the
  * host's. */
 bool hf_session_on_device(const hf_session *s);

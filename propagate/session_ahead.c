@@ -188,8 +188,11 @@ int hf_session_look_ahead(hf_session *s, const uint8_t *const *rgb, int n, hf_er
     omp_set_num_threads(s->backend->n_threads);
     for (int i = 0; i < n; i++) {
         b->rgb[i] = rgb[i];
-        if ((rc = put_frame(s, b, i, rgb[i], err)) < 0)
+        if ((rc = put_frame(s, b, i, rgb[i], err)) < 0) {
+            if (b->frames) /* staging is still being read, and the next call fills it anew */
+                queue_of(s)->ops.sync(queue_of(s), NULL);
             return rc;
+        }
     }
     b->n = n;
     if (a->thread)

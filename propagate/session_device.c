@@ -193,6 +193,13 @@ void hf_session_device_close(hf_session *s)
     s->device = NULL;
 }
 
+int hf_session_device_end(hf_session *s, int rc)
+{
+    if (rc < 0 && s->device)
+        s->backend->ops.sync(s->backend, NULL); /* the failure that is told is the first one */
+    return rc;
+}
+
 /* The frame at both sizes, and its features where it was shown ahead. */
 static int bring(hf_session *s, hf_seen *seen, const uint8_t *rgb, hf_error *err)
 {

@@ -200,11 +200,11 @@ int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb
     else if (s->first)
         rc = describe(s, rgb, err);
     if (rc < 0)
-        return rc;
+        return hf_session_device_end(s, rc);
     const uint8_t *frame = s->device ? s->device->frame : rgb;
     rc = n == 1 ? single(s, frame, followed, err) : blend(s, frame, followed, n, err);
     if (rc < 0 || (rc = finish(s, followed, n, err)) < 0)
-        return rc;
+        return hf_session_device_end(s, rc);
     hf_session_fill_result(s, result);
     return HF_OK;
 }
@@ -212,8 +212,9 @@ int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb
 int hf_session_step(hf_session *session, hf_result *result, const uint8_t *rgb, hf_error *err)
 {
     hf_session *s = session;
-    int rc = s->device && s->context && s->followed >= 0 ? hf_session_device_track(s, NULL, rgb, err)
-                                           : hf_session_track(s, NULL, rgb, err);
+    int rc = s->device && s->context && s->followed >= 0
+                 ? hf_session_device_end(s, hf_session_device_track(s, NULL, rgb, err))
+                 : hf_session_track(s, NULL, rgb, err);
     hf_followed followed = { .key = s->followed, .cells = s->cells, .weight = 1.0f };
     if (rc >= 0)
         rc = hf_session_render(s, result, rgb, &followed, 1, err);

@@ -58,8 +58,8 @@ int hf_session_follow(hf_session *session, int key, hf_error *err)
     if (!s->context)
         return HF_OK;
     const hf_session_key *k = &s->keys[key];
-    return hf_context_seed(s->context, hf_session_scale(s, k->rgb),
-                           scale_labels(s, k->labels), s->n_labels, err);
+    return hf_session_device_end(s, hf_context_seed(s->context, hf_session_scale(s, k->rgb),
+                                                    scale_labels(s, k->labels), s->n_labels, err));
 }
 
 int hf_session_cells_new(hf_session *session, hf_cells **out, hf_error *err)
@@ -115,5 +115,5 @@ int hf_session_track(hf_session *session, hf_cells *cells, const uint8_t *rgb, h
     if (!s->context)
         return HF_OK;
     omp_set_num_threads(s->backend->n_threads);
-    return s->device ? track_on_device(s, cells, rgb, err) : track_on_host(s, cells, rgb, err);
+    return s->device ? hf_session_device_end(s, track_on_device(s, cells, rgb, err)) : track_on_host(s, cells, rgb, err);
 }

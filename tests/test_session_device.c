@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/hfprop.h"
+#include "propagate/session.h"
 #include "tests/backends.h"
 #include "tests/small_scene.h"
 
@@ -148,4 +148,49 @@ Test(session_device, keys_without_objects_or_without_an_edit_are_left_out_of_a_b
     compare_both_modes(keys, 2, 2, "mask and edit blended");
     compare_both_modes(keys, 2, 0, "the mask alone");
     compare_both_modes(keys, 2, 1, "the edit alone");
+}
+
+/* A copy down that fails after another was queued. */
+static hf_ops real;
+static int    n_reads, is_queued;
+
+static int second_read_fails(hf_backend *be, void *host, const hf_tensor *src, hf_error *e)
+{
+    if (++n_reads == 2)
+        return hf_fail(e, HF_EDEVICE, "planted");
+    is_queued = 1;
+    return real.read(be, host, src, e);
+}
+
+static int counted_sync(hf_backend *be, hf_error *e)
+{
+    is_queued = 0;
+    return real.sync(be, e);
+}
+
+static hf_session *open_failing(hf_match_mode match)
+{
+    hf_session *s = open_on("cuda", match, (hf_key[]){ { 0, frames[0], ids, edit } }, 1);
+    real = s->backend->ops;
+    s->backend->ops.read = second_read_fails;
+    s->backend->ops.sync = counted_sync;
+    n_reads = is_queued = 0;
+    return s;
+}
+
+Test(session_device, a_failure_leaves_no_copy_into_the_callers_memory_on_its_way)
+{
+    for (int way = 0; way < 3; way++) { /* step in both modes, track */
+        hf_session *s = open_failing(way == 1 ? HF_MATCH_FIRST : HF_MATCH_CONTEXT);
+        hf_cells *cells = NULL;
+        hf_result r;
+        if (way == 2)
+            must(hf_session_cells_new(s, &cells, &err));
+        int rc = cells ? hf_session_track(s, cells, frames[1], &err) : hf_session_step(s, &r, frames[1], &err);
+        cr_expect_eq(rc, HF_EDEVICE, "way %d: %d", way, rc);
+        cr_expect_str_eq(err.text, "planted");
+        cr_expect(!is_queued, "way %d", way);
+        hf_session_close(&s);
+        hf_cells_free(&cells);
+    }
 }
