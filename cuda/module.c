@@ -89,6 +89,7 @@ static int open_device(hf_cuda *cuda, int device, hf_error *err)
 /* Whether the program that asks was built with the same tables. */
 static int check_abi(const hf_cuda_module_abi *abi, hf_error *err)
 {
+    static const char *const names[HF_CUDA_MODULE_SIZES] = { HF_CUDA_MODULE_TABLES(HF_CUDA_MODULE_TEXT) };
     const hf_cuda_module_abi mine = HF_CUDA_MODULE_ABI;
     if (abi->version != mine.version)
         return hf_fail(err, HF_EDEVICE, "cuda: %s belongs to another build of hfprop: its interface is number %u, the "
@@ -96,9 +97,9 @@ static int check_abi(const hf_cuda_module_abi *abi, hf_error *err)
                        abi->version);
     for (int i = 0; i < HF_CUDA_MODULE_SIZES; i++)
         if (abi->sizes[i] != mine.sizes[i])
-            return hf_fail(err, HF_EDEVICE, "cuda: %s belongs to another build of hfprop: table %d of its interface has %u "
-                           "bytes, the program's %u; use the one that was built with the program", HF_CUDA_MODULE_NAME, i,
-                           mine.sizes[i], abi->sizes[i]);
+            return hf_fail(err, HF_EDEVICE, "cuda: %s belongs to another build of hfprop: its %s has %u bytes, the program's "
+                           "%u; use the one that was built with the program", HF_CUDA_MODULE_NAME, names[i], mine.sizes[i],
+                           abi->sizes[i]);
     return HF_OK;
 }
 

@@ -17,18 +17,21 @@
 
 /* What must agree between the program and the module: sizes catch what was added or taken away, version is for what they
  * do not see. Raise it where a member changes its meaning or its place. */
-#define HF_CUDA_MODULE_SIZES 19
+#define HF_CUDA_MODULE_TABLES(X) /* the tables, and what their calls are given */ \
+    X(hf_backend) X(hf_context_ops) X(hf_first_ops) X(hf_tensor) X(hf_packed) X(hf_conv2d_params) X(hf_linear_params) \
+    X(hf_match_dense_params) X(hf_match_context_params) X(hf_splat_params) X(hf_cells) X(hf_anchor_view) \
+    X(hf_context_lists) X(hf_context_reference) X(hf_fine_matches) X(hf_decision) X(hf_first_field) X(hf_bend_frame) \
+    X(hf_blend)
+#define HF_CUDA_MODULE_ONE(type) + 1
+#define HF_CUDA_MODULE_SIZE(type) sizeof(type),
+#define HF_CUDA_MODULE_TEXT(type) #type,
+#define HF_CUDA_MODULE_SIZES (0 HF_CUDA_MODULE_TABLES(HF_CUDA_MODULE_ONE))
+
 typedef struct hf_cuda_module_abi {
     unsigned version;
-    unsigned sizes[HF_CUDA_MODULE_SIZES]; /* bytes of the tables and of what their calls are given */
+    unsigned sizes[HF_CUDA_MODULE_SIZES]; /* bytes */
 } hf_cuda_module_abi;
-#define HF_CUDA_MODULE_ABI \
-    { .version = 8, \
-      .sizes = { sizeof(hf_backend), sizeof(hf_context_ops), sizeof(hf_first_ops), sizeof(hf_tensor), sizeof(hf_packed), \
-                 sizeof(hf_conv2d_params), sizeof(hf_linear_params), sizeof(hf_match_dense_params), \
-                 sizeof(hf_match_context_params), sizeof(hf_splat_params), sizeof(hf_cells), sizeof(hf_anchor_view), \
-                 sizeof(hf_context_lists), sizeof(hf_context_reference), sizeof(hf_fine_matches), sizeof(hf_decision), \
-                 sizeof(hf_first_field), sizeof(hf_bend_frame), sizeof(hf_blend) } }
+#define HF_CUDA_MODULE_ABI { .version = 8, .sizes = { HF_CUDA_MODULE_TABLES(HF_CUDA_MODULE_SIZE) } }
 
 #define HF_CUDA_MODULE_NAME "hfprop_cuda.so"
 #define HF_CUDA_MODULE_SYMBOL "hf_cuda_module_fill"
