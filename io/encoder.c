@@ -43,7 +43,9 @@ static int choose_format(hf_encoder_plan *plan, const char *path, const hf_video
     if (!plan->format || !strcmp(plan->format->name, "null"))
         return hf_fail(err, HF_EUNSUPPORTED, "%s: no video format of %s %s is known, %s", path,
                        name ? "the name" : "its extension", name ? name : dot ? dot : "(none)", want_format);
-    if ((plan->format->flags & AVFMT_NOFILE) || plan->format->video_codec == AV_CODEC_ID_NONE)
+    /* Formats of sound (mp3, flac, aiff) take a PNG: one picture of a cover. */
+    if ((plan->format->flags & AVFMT_NOFILE) || plan->format->video_codec == AV_CODEC_ID_NONE ||
+        plan->format->video_codec == AV_CODEC_ID_PNG)
         return hf_fail(err, HF_EUNSUPPORTED, "%s: format %s holds no video in one file, %s", path,
                        plan->format->name, want_format);
     return HF_OK;

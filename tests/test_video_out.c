@@ -585,6 +585,9 @@ Test(video_out, what_cannot_work_is_refused_before_and_at_open)
     refused_path(test_path("a.avi"), &(hf_video_out_params){ .kind = HF_VIDEO_CUTOUT, .codec = "h264", .crf = -1 }, HF_EUNSUPPORTED, "cannot hold alpha");
     refused_path(test_path("a.mkv"), &(hf_video_out_params){ .kind = HF_VIDEO_CUTOUT, .codec = "h264", .crf = -1 }, HF_EUNSUPPORTED, "h264 in .mkv cannot hold alpha");
     refused_path(test_path("a.webm"), &(hf_video_out_params){ .codec = "h264", .crf = -1 }, HF_EUNSUPPORTED, ".webm cannot hold h264");
+    /* Not even a picture for the cover. */
+    refused_path(test_path("a.mp3"), NULL, HF_EUNSUPPORTED, "format mp3 holds no video in one file, want .mp4");
+    refused_path(test_path("a.flac"), NULL, HF_EUNSUPPORTED, "format flac holds no video in one file, want .mp4");
     refused_path(test_path("a.xyz"), &plain, HF_EUNSUPPORTED, "want .mp4, .mov, .mkv, .webm");
     refused_path(test_path("a.png"), &plain, HF_EUNSUPPORTED, "want .mp4");
     refused_path(test_path("a.wav"), &plain, HF_EUNSUPPORTED, "want .mp4");
