@@ -14,6 +14,8 @@ struct hf_cuda_plan {
     bool          timed;
     float         milliseconds; /* of the chosen candidate, 0 where there was no choice to make */
     char          why[160];     /* why there is none */
+    hf_cuda_geglu_way geglu;
+    float         geglu_ms[2];  /* of the library's way and of our own, where they were timed */
 };
 
 typedef struct block {
@@ -32,6 +34,7 @@ struct hf_cuda_matrix {
     hf_cuda_plan   **plans;
     int              n_plans, room;
     int              n_tried; /* candidates that are timed; 1: none */
+    hf_cuda_geglu_way geglu;  /* of every plan, OPEN: each has its own */
     block            blocks[MOST_BLOCKS]; /* the last one is in use */
     int              n_blocks;
 };
@@ -43,6 +46,18 @@ static int tried_candidates(void)
     return n < 1 ? 1 : n > HF_CUDA_MOST_CANDIDATES ? HF_CUDA_MOST_CANDIDATES : n;
 }
 
+static hf_cuda_geglu_way geglu_way(int arch, int n_tried)
+{
+    const char *text = getenv("HFPROP_CUDA_GEGLU");
+    if (text && strcmp(text, "own") == 0)
+        return HF_CUDA_GEGLU_OWN;
+    if (text && strcmp(text, "library") == 0)
+        return HF_CUDA_GEGLU_LIBRARY;
+    if (n_tried > 1)
+        return HF_CUDA_GEGLU_OPEN;
+    return arch >= 80 && arch < 90 ? HF_CUDA_GEGLU_OWN : HF_CUDA_GEGLU_LIBRARY;
+}
+
 int hf_cuda_matrix_get(hf_backend *be, hf_cuda_matrix **out, hf_error *err)
 {
     hf_cuda *cuda = hf_cuda_of(be);
@@ -52,6 +67,7 @@ int hf_cuda_matrix_get(hf_backend *be, hf_cuda_matrix **out, hf_error *err)
             return hf_fail(err, HF_ENOMEM, "cuda: out of memory");
         m->be = be;
         m->n_tried = tried_candidates();
+        m->geglu = geglu_way(cuda->arch, m->n_tried);
         cuda->matrix = m;
     }
     *out = cuda->matrix;
@@ -213,19 +229,17 @@ static int run(hf_backend *be, hf_cuda_plan *p, const hf_gemm_arrays *g, const h
                       : hf_gemm_plan_run(p->gemm, g, hf_cuda_of(be)->stream, err);
 }
 
-/* Milliseconds of the chosen candidate: the mean of three runs after one that loads its kernel. */
-static int time_chosen(hf_backend *be, hf_cuda_plan *p, const hf_gemm_arrays *g, const hf_conv_arrays *c,
-                       float *milliseconds, hf_error *err)
+int hf_cuda_time(hf_backend *be, float *milliseconds, int (*run)(void *work, hf_error *err), void *work, hf_error *err)
 {
     enum { RUNS = 3 };
     cudaStream_t stream = hf_cuda_of(be)->stream;
     cudaEvent_t begin = NULL, end = NULL;
     int rc;
     if ((rc = HF_CUDA(cudaEventCreate(&begin), err)) < 0 || (rc = HF_CUDA(cudaEventCreate(&end), err)) < 0 ||
-        (rc = run(be, p, g, c, err)) < 0 || (rc = HF_CUDA(cudaEventRecord(begin, stream), err)) < 0)
+        (rc = run(work, err)) < 0 || (rc = HF_CUDA(cudaEventRecord(begin, stream), err)) < 0)
         goto end;
     for (int i = 0; i < RUNS && rc >= 0; i++)
-        rc = run(be, p, g, c, err);
+        rc = run(work, err);
     if (rc < 0 || (rc = HF_CUDA(cudaEventRecord(end, stream), err)) < 0 ||
         (rc = HF_CUDA(cudaEventSynchronize(end), err)) < 0)
         goto end;
@@ -239,11 +253,26 @@ end:
     return rc;
 }
 
+/* A plan and one of the two kinds of arrays, for hf_cuda_time. */
+typedef struct plan_work {
+    hf_backend           *be;
+    hf_cuda_plan         *plan;
+    const hf_gemm_arrays *gemm;
+    const hf_conv_arrays *conv;
+} plan_work;
+
+static int run_work(void *work, hf_error *err)
+{
+    plan_work *w = work;
+    return run(w->be, w->plan, w->gemm, w->conv, err);
+}
+
 /* Choose the fastest candidate; the library's first, unless another is clearly faster: timings of a shared GPU waver. */
 static int time_plan(hf_backend *be, hf_cuda_plan *p, const hf_gemm_arrays *g, const hf_conv_arrays *c, hf_error *err)
 {
     const float clearly = 0.97f;
     bool reads_out = p->is_conv ? c->residual == c->out : g->c == g->out;
+    plan_work work = { be, p, g, c };
     int best = 0, rc = HF_OK;
     p->timed = true;
     if (hf_cuda_of(be)->is_recording || reads_out)
@@ -251,7 +280,7 @@ static int time_plan(hf_backend *be, hf_cuda_plan *p, const hf_gemm_arrays *g, c
     for (int i = 0; i < candidates_of(p) && rc >= 0; i++) {
         float milliseconds = 0;
         choose(p, i);
-        if ((rc = time_chosen(be, p, g, c, &milliseconds, err)) < 0)
+        if ((rc = hf_cuda_time(be, &milliseconds, run_work, &work, err)) < 0)
             break;
         if (i == 0 || milliseconds < p->milliseconds * clearly) {
             best = i;
@@ -272,6 +301,19 @@ int hf_cuda_conv_run(hf_backend *be, hf_cuda_plan *plan, const hf_conv_arrays *a
 {
     int rc = plan->timed ? HF_OK : time_plan(be, plan, NULL, arrays, err);
     return rc < 0 ? rc : run(be, plan, NULL, arrays, err);
+}
+
+hf_cuda_geglu_way hf_cuda_geglu_way_of(hf_backend *be, const hf_cuda_plan *plan)
+{
+    const hf_cuda_matrix *m = hf_cuda_of(be)->matrix;
+    return plan && m->geglu == HF_CUDA_GEGLU_OPEN ? plan->geglu : m->geglu;
+}
+
+void hf_cuda_geglu_choose(hf_cuda_plan *plan, float library, float own)
+{
+    plan->geglu = own < library ? HF_CUDA_GEGLU_OWN : HF_CUDA_GEGLU_LIBRARY;
+    plan->geglu_ms[0] = library;
+    plan->geglu_ms[1] = own;
 }
 
 /* A block of at least `bytes` becomes the one in use. */
@@ -350,7 +392,10 @@ bool hf_cuda_plan_text(hf_backend *be, int i, char *text, size_t size)
         hf_conv_plan_describe(p->conv, way, sizeof(way));
     else
         hf_gemm_plan_describe(p->gemm, way, sizeof(way));
-    snprintf(text + at, size - at, "%s, workspace %zu bytes, %.4f ms", way, chosen_workspace(p),
-             (double)p->milliseconds);
+    int more = snprintf(text + at, size - at, "%s, workspace %zu bytes, %.4f ms", way, chosen_workspace(p),
+                        (double)p->milliseconds);
+    if (p->geglu != HF_CUDA_GEGLU_OPEN && more > 0 && (size_t)more < size - at)
+        snprintf(text + at + more, size - at - (size_t)more, ", GEGLU %.4f ms, by the own kernel %.4f ms",
+                 (double)p->geglu_ms[0], (double)p->geglu_ms[1]);
     return true;
 }

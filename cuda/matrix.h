@@ -4,6 +4,9 @@
  * from the shape and the libraries' own tables alone, so a video gives the same bits every time. With
  * HFPROP_CUDA_TUNE=n in the environment (2..8) the n best algorithms of each plan are timed when it is made, and the
  * fastest is kept; that costs three runs of each, and for convolutions the compiling of each.
+ * Where GEGLU may be done by the library with a kernel after it, or by a kernel of our own (geglu.h), the same timing
+ * chooses; without it sm_80 to sm_89 take the own one, where the library's products are of the same mma instructions,
+ * and other GPUs the library. HFPROP_CUDA_GEGLU=own or =library in the environment chooses before all that.
  *
  * The workspace is one block of device memory, shared by all operations: they run in order. It grows by calls that make
  * a plan. A captured CUDA graph holds its address, so a block that a capture has seen is kept until the end.
@@ -41,6 +44,19 @@ size_t hf_cuda_plan_workspace(const hf_cuda_plan *plan);
  * plans that also read out are not timed. */
 int hf_cuda_gemm_run(hf_backend *be, hf_cuda_plan *plan, const hf_gemm_arrays *arrays, hf_error *err);
 int hf_cuda_conv_run(hf_backend *be, hf_cuda_plan *plan, const hf_conv_arrays *arrays, hf_error *err);
+
+/* How GEGLU of a plan's product is done. HF_CUDA_GEGLU_OPEN: to be timed. */
+typedef enum hf_cuda_geglu_way { HF_CUDA_GEGLU_OPEN, HF_CUDA_GEGLU_LIBRARY, HF_CUDA_GEGLU_OWN } hf_cuda_geglu_way;
+
+/* The way of a product that both can do. plan: of the bare product, NULL before it is made; then OPEN may come of a
+ * shape that was timed before. */
+hf_cuda_geglu_way hf_cuda_geglu_way_of(hf_backend *be, const hf_cuda_plan *plan);
+
+/* Keep the faster way; milliseconds of each. */
+void hf_cuda_geglu_choose(hf_cuda_plan *plan, float library, float own);
+
+/* Milliseconds of what `run` queues: the mean of three runs after one that loads its kernels. Waits. */
+int hf_cuda_time(hf_backend *be, float *milliseconds, int (*run)(void *work, hf_error *err), void *work, hf_error *err);
 
 /* A line about plan i in the order of making: shape, algorithm, workspace, milliseconds where it was timed. False
  * where there is no plan i. */

@@ -25,6 +25,7 @@ typedef struct hf_cuda_product {
     hf_cuda_plan *plan;
     hf_dtype      result_type;            /* of what the library writes */
     bool          converts_x, converts_bias, has_epilogue, has_result;
+    bool          own_geglu;              /* geglu.h does it all; plan is NULL or not run */
     size_t        at_x, at_bias, at_result, at_library; /* places in the workspace */
 } hf_cuda_product;
 

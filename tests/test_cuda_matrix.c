@@ -252,3 +252,61 @@ Test(cuda_matrix, a_residual_in_place_is_added_once_by_a_plan_to_be_timed)
     be->ops.free(be, y.data);
     network_free(&n);
 }
+
+/* GEGLU by one way; how many plans of the library there were afterwards, and the line of the first. */
+static int run_geglu(const char *way, const char *tries, float *result, char *line, size_t line_size)
+{
+    enum { ROWS = 150, DEPTH = 40, COLUMNS = 72 };
+    const hf_linear_params params = { HF_ACT_GEGLU };
+    hf_backend_close(&be);
+    if (way)
+        setenv("HFPROP_CUDA_GEGLU", way, 1);
+    if (tries)
+        setenv("HFPROP_CUDA_TUNE", tries, 1);
+    cr_assert_eq(hf_backend_open(&be, "cuda", 1, NULL), HF_OK);
+
+    hf_tensor wide = ARRAY(HF_F32, 2, 0.125f, ROWS, DEPTH), x = ARRAY(HF_F16, 2, 0, ROWS, DEPTH);
+    hf_tensor out = ARRAY(HF_F16, 2, 0, ROWS, COLUMNS), read = ARRAY(HF_F32, 2, 0, ROWS, COLUMNS);
+    hf_tensor bias = ARRAY(HF_F32, 1, 0.25f, 2 * COLUMNS);
+    float filters[2 * COLUMNS * DEPTH];
+    for (int i = 0; i < 2 * COLUMNS * DEPTH; i++)
+        filters[i] = (float)(i % 11 - 5) * 0.03125f;
+    hf_tensor matrix = hf_tensor_view_shape(filters, HF_F32, 2, (const int64_t[]){ 2 * COLUMNS, DEPTH });
+    hf_packed *w = NULL;
+    cr_assert_eq(be->ops.packed_new(be, &w, &matrix, &(hf_pack_params){ .dtype = HF_F16 }, NULL), HF_OK);
+    cr_assert_eq(be->ops.cast(be, &x, &wide, NULL), HF_OK);
+    for (int again = 0; again < 2; again++)
+        cr_assert_eq(be->ops.linear(be, &out, &x, w, &bias, NULL, &params, NULL), HF_OK);
+    cr_assert_eq(be->ops.cast(be, &read, &out, NULL), HF_OK);
+    read_all(result, &read);
+    unsetenv("HFPROP_CUDA_GEGLU"); /* read by the first product */
+    unsetenv("HFPROP_CUDA_TUNE");
+    int n_plans = count_plans();
+    line[0] = '\0';
+    if (n_plans)
+        be->ops.plan_text(be, 0, line, line_size);
+    be->ops.packed_free(be, &w);
+    hf_tensor *all[] = { &wide, &x, &out, &read, &bias };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        be->ops.free(be, all[i]->data);
+    return n_plans;
+}
+
+/* The library's way rounds to f16 before the gate, our own after it: half a unit of 11 bits, twice. */
+Test(cuda_matrix, geglu_is_the_same_by_the_library_and_by_the_own_kernel)
+{
+    enum { N = 150 * 72 };
+    static float library[N], own[N], timed[N];
+    char line[512];
+    cr_expect_eq(run_geglu("own", NULL, own, line, sizeof(line)), 0, "the own kernel has no plan: %s", line);
+    cr_expect_eq(run_geglu("library", NULL, library, line, sizeof(line)), 1);
+    cr_expect(!strstr(line, "own kernel"), "%s", line);
+    cr_expect_eq(run_geglu(NULL, "2", timed, line, sizeof(line)), 1);
+    cr_expect(strstr(line, "by the own kernel"), "%s", line);
+    for (int i = 0; i < N; i++) {
+        cr_assert_float_eq(own[i], library[i], 2e-3f * (1 + (own[i] < 0 ? -own[i] : own[i])), "%d: %g, %g", i,
+                           (double)own[i], (double)library[i]);
+        cr_assert(timed[i] == own[i] || timed[i] == library[i], "%d: %g is neither %g nor %g", i, (double)timed[i],
+                  (double)own[i], (double)library[i]);
+    }
+}
