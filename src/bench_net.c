@@ -86,7 +86,7 @@ static int open_vae(job *j, hf_error *err)
         return rc;
     int stride = hf_sd_encoder_stride(j->encoder);
     if ((rc = hf_arena_new(&j->arena, j->be, "encoder scratch", err)) < 0 ||
-        (rc = hf_sd_encoder_plan(j->encoder, j->arena, j->H, j->W, err)) < 0 ||
+        (rc = hf_sd_encoder_plan(j->encoder, j->arena, N, j->H, j->W, err)) < 0 ||
         (rc = hf_arena_seal(j->arena, 0, err)) < 0 ||
         (rc = hf_bench_array(j->be, &j->in, 2, err, HF_F32, 4, N, j->H, j->W, 3)) < 0)
         return rc;

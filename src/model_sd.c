@@ -271,7 +271,7 @@ static int plan(hf_model_sd *m, hf_arena *arena, hf_error *err)
 
     take_tensors(&r, m);
     size_t mark = hf_arena_mark(arena);
-    if ((rc = r.pass.rc) < 0 || (rc = hf_sd_encoder_plan(m->encoder, arena, m->H, m->W, err)) < 0)
+    if ((rc = r.pass.rc) < 0 || (rc = hf_sd_encoder_plan(m->encoder, arena, m->N, m->H, m->W, err)) < 0)
         return rc;
     hf_arena_rewind(arena, mark);
     if (m->s.features == HF_SD_CONCAT)

@@ -130,6 +130,28 @@ Test(vae, a_sample_is_the_mean_and_deviations_of_our_noise)
     close_vae(&f);
 }
 
+Test(vae, a_shared_stream_is_the_first_pictures_for_all)
+{
+    fixture f = open_vae("vae_a.safetensors", "cpu", 8, HF_F32);
+    plan(&f);
+    int64_t N = f.latents.shape[0], n = hf_tensor_count(&f.latents) / N;
+    cr_assert_gt(N, 1);
+    hf_tensor own = golden_room(&f.latents);
+    encode(&f, &(hf_vae_sample){ .seed = 7, .stream = 40 });
+    memcpy(own.data, f.latents.data, hf_tensor_bytes(&own));
+    encode(&f, &(hf_vae_sample){ .seed = 7, .stream = 40, .is_shared = true });
+    size_t one = (size_t)n * sizeof(float);
+    cr_expect_eq(memcmp(own.data, f.latents.data, one), 0);
+    cr_expect_neq(memcmp((char *)own.data + one, (char *)f.latents.data + one, one), 0);
+    /* Stream 39 begins one picture earlier: its second picture has the noise of 40. */
+    encode(&f, &(hf_vae_sample){ .seed = 7, .stream = 39 });
+    memcpy(own.data, f.latents.data, hf_tensor_bytes(&own));
+    encode(&f, &(hf_vae_sample){ .seed = 7, .stream = 40, .is_shared = true });
+    cr_expect_eq(memcmp((char *)own.data + one, (char *)f.latents.data + one, one), 0);
+    free(own.data);
+    close_vae(&f);
+}
+
 Test(vae, the_same_seed_gives_the_same_sample_and_another_does_not)
 {
     fixture f = open_vae("vae_b.safetensors", "cpu", 4, HF_F32);

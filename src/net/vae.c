@@ -384,7 +384,7 @@ static int take_sample(hf_vae *vae, const hf_tensor *latents, const hf_tensor *m
         return rc;
     for (int64_t n = 0; n < N; n++)
         draw(vae->latents + n * n_cells * C, vae->moments + n * n_cells * 2 * C, &vae->config, n_cells, sample->seed,
-             sample->stream + (uint64_t)n);
+             sample->stream + (sample->is_shared ? 0 : (uint64_t)n));
     if ((rc = ops->write(vae->be, latents, vae->latents, err)) < 0)
         return rc;
     return ops->sync(vae->be, err);

@@ -38,7 +38,8 @@ int hf_vae_config_infer(hf_vae_config *config, const hf_weights *weights, hf_err
 /* How the posterior becomes latents. NULL stands for the mean. */
 typedef struct hf_vae_sample {
     uint64_t seed;
-    uint64_t stream; /* the first picture's noise stream (src/noise.h); the others have the next ones */
+    uint64_t stream; /* the first picture's noise stream (src/noise.h); the others have the next ones, or */
+    bool     is_shared; /* the same one */
 } hf_vae_sample;
 
 typedef struct hf_vae hf_vae;

@@ -153,7 +153,7 @@ static int run_encoder(job *j, hf_error *err)
     hf_tensor rgb, latent = room(4, (int64_t[]){ 1, 64, 64, 4 });
     int rc;
     if ((rc = read_golden(j, &rgb, "rgb", err)) < 0 || (rc = hf_arena_new(&j->arena, j->be, "encoder", err)) < 0 ||
-        (rc = hf_sd_encoder_plan(j->encoder, j->arena, 512, 512, err)) < 0 || (rc = hf_arena_seal(j->arena, 0, err)) < 0)
+        (rc = hf_sd_encoder_plan(j->encoder, j->arena, 1, 512, 512, err)) < 0 || (rc = hf_arena_seal(j->arena, 0, err)) < 0)
         goto end;
     for (int64_t i = 0; i < hf_tensor_count(&rgb); i++)
         ((float *)rgb.data)[i] = ((float *)rgb.data)[i] / 127.5f - 1;
