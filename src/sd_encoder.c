@@ -12,9 +12,10 @@ struct hf_sd_encoder {
     hf_taesd   *taesd;
 };
 
-/* Pictures that go through together. One at 512 x 512 fills a GPU at its first levels, with 512 x 512 x 128 numbers a map,
- * and leaves much of a large one idle at the last, with 64 x 64 x 512: two fill that too, and more would only
- * need more scratch. Not measured on a GPU yet. An odd N goes one by one: a last picture alone would need every plan a second time. */
+/* Pictures that go through together. One at 512 x 512 fills a GPU at its first levels, with 512 x 512 x 128 numbers a
+ * map, and leaves much of a large one idle at the last, with 64 x 64 x 512: two fill that too, and more would only need
+ * more scratch (not measured on a GPU yet). An odd N goes one by one: a last picture alone would need every plan a second
+ * time. */
 static int64_t group_of(const hf_sd_encoder *e, int64_t N) { return !e->be->host_memory && N % 2 == 0 ? 2 : 1; }
 
 static int check_channels(int found, const hf_sd_files *files, const char *path, hf_error *err)
