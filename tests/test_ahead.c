@@ -329,6 +329,15 @@ Test(ahead, the_device_memory_foretold_is_the_memory_taken)
         }
 }
 
+static int64_t foretold_with(const hf_session_params *like, int batch)
+{
+    hf_session_memory memory;
+    hf_session *s = open_session(like, "cuda", batch);
+    hf_session_foretell(s, &memory, 1, 2, 0);
+    hf_session_close(&s);
+    return memory.device;
+}
+
 Test(ahead, fewer_frames_are_suggested_where_memory_is_short)
 {
     const hf_session_params like = { .model = { .name = "sd15-onestep", .weights = HF_SOURCE_ROOT "/tests/golden/sd_tiny/sd1",
@@ -347,8 +356,10 @@ Test(ahead, fewer_frames_are_suggested_where_memory_is_short)
     setenv("HF_EMULATED_MEMORY", megabytes, 1); /* a tenth of it is left free */
     hf_session_foretell(s, &four, 1, 2, 0);
     hf_session_close(&s);
-    cr_expect(four.device > 0.4 * eight.device && four.device < 0.7 * eight.device, "%lld and %lld bytes",
-              (long long)eight.device, (long long)four.device);
+    unsetenv("HF_EMULATED_MEMORY");
+    cr_expect_eq(eight.device, foretold_with(&like, 8));
+    cr_expect_eq(four.device, foretold_with(&like, 4));
+    cr_expect_lt(four.device, eight.device);
 }
 
 typedef struct elsewhere {
