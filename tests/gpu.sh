@@ -217,6 +217,10 @@ if wanted bench; then
         for n in 1 8 16; do
             ours 30 net unet "$sd" $device_options --batch $n $size
         done
+        # GEGLU by the library with a kernel after it, and by the kernel that does both: cuda/matrix.h wants to know.
+        for way in library own; do
+            (export HFPROP_CUDA_GEGLU=$way; ours 30 net unet "$sd" $device_options --batch 8 $size --name unet-geglu-$way-b8-512x512)
+        done
         ours 20 net vae "$sd" $device_options --batch 1 $size
         ours 20 net vae "$sd" $device_options --batch 8 $size
         for n in 1 8; do
