@@ -42,7 +42,7 @@ cudaError_t hf_cuda_context_describe_launch(uint8_t *patches, uint8_t *colours, 
 cudaError_t hf_cuda_context_fine_vote_launch(const hf_cells *out, const uint8_t *patches, const hf_fine_matches *matches,
                                      const hf_fine_reference *references, cudaStream_t stream);
 
-/* warp.cu; cover f32 [H,W] */
+/* warp.cu; cover f32 [H,W] or NULL */
 cudaError_t hf_cuda_warp_launch(float *out, const uint8_t *rgba, const float *xy, const float *cover, int width, int height,
                                 cudaStream_t stream);
 cudaError_t hf_cuda_warp_straighten_launch(uint8_t *rgba, const float *multiplied, int64_t n, cudaStream_t stream);

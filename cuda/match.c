@@ -5,6 +5,7 @@
 
 #include "cuda/first.h"
 #include "cuda/match_stay.h"
+#include "cuda/outside.h"
 #include "propagate/match_stay.h"
 
 int hf_cuda_match_stay(hf_backend *be, const hf_tensor *index, const hf_tensor *similarity, const hf_tensor *a,
@@ -25,4 +26,5 @@ void hf_cuda_fill_match(hf_ops *ops)
     ops->match_dense = hf_cuda_match_dense;
     ops->match_stay = hf_cuda_match_stay;
     ops->first = &hf_cuda_first_ops;
+    ops->outside = &hf_cuda_outside_ops;
 }

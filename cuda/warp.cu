@@ -18,7 +18,7 @@ warp_kernel(float *__restrict__ out, const uint8_t *__restrict__ rgba, const flo
 {
     int64_t i = thread_index();
     if (i < (int64_t)width * height)
-        hf_warp_pixel(out + 4 * i, rgba, xy[2 * i], xy[2 * i + 1], hf_warp_fade_of(cover[i]), width, height);
+        hf_warp_pixel(out + 4 * i, rgba, xy[2 * i], xy[2 * i + 1], cover ? hf_warp_fade_of(cover[i]) : 1.0f, width, height);
 }
 
 static __global__ void __launch_bounds__(THREADS)

@@ -101,7 +101,7 @@ typedef struct hf_context_ops {
     int (*decide)(hf_backend *be, const hf_decision *out, const float *soft, int64_t n, int n_labels, int n_ids,
                   const uint8_t *id_of, hf_error *err);
 
-    /* An edit to a frame's pixels, as hf_warp_edit and hf_warp_straighten of warp.h, to the last bit. cover is not NULL. */
+    /* An edit to a frame's pixels, as hf_warp_edit and hf_warp_straighten of warp.h, to the last bit. cover may be NULL: no fading. */
     int (*warp)(hf_backend *be, float *out, const uint8_t *rgba, const float *xy, const float *cover, int width, int height,
                 hf_error *err);
     int (*straighten)(hf_backend *be, uint8_t *rgba, const float *multiplied, int64_t n, hf_error *err);

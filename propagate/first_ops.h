@@ -4,6 +4,8 @@
  * Rules are those of src/backend.h: operations are queued in order, nothing is allocated after fill_new and bend_new, and every
  * address is one of the backend's memory. A step returns HF_OK or HF_EDEVICE.
  *
+ * draw and place look at the size of a field alone, and serve --flow (outside_ops.h), too.
+ *
  * A GPU gives what the host gives, up to the rounding of sums: 1e-5 of the largest value.
  *
  *   H W pixels  C channels of a group, c0 the first of them: labels 0..L-1, then alpha-multiplied red, green, blue, alpha

@@ -7,13 +7,14 @@
  *   HF_FLOW_FROM_KEY  for every pixel of the drawn frame, where in the frame it went: it is laid down there
  *                     (splat.h), and holes fetch from where their surroundings came from
  * Pixels without a displacement (NaN), or with one that leads out of the picture, are filled from their surroundings and
- * have no cover. Nothing is allocated after open.
+ * have no cover. All arrays are the backend's memory; nothing is allocated after open.
  */
 #ifndef HF_PROPAGATE_OUTSIDE_H
 #define HF_PROPAGATE_OUTSIDE_H
 
-#include "propagate/first.h"
+#include "propagate/outside_ops.h"
 #include "src/backend.h"
+#include "src/hfprop.h"
 
 typedef struct hf_outside hf_outside;
 
@@ -23,6 +24,14 @@ typedef struct hf_outside_params {
     hf_flow_way way;
 } hf_outside_params;
 
+typedef struct hf_outside_result {
+    float *soft;  /* [L,H,W] out: labels, sum 1 */
+    float *edit;  /* [H,W,4] out: alpha-multiplied 0..255; not used where the drawing has no edit */
+    float *xy;    /* [H,W,2] out: where each pixel came from in the drawn frame */
+    float *cover; /* [H,W] out: 0..1 */
+    float *mean;  /* [1] out: of cover */
+} hf_outside_result;
+
 /* The backend must outlive this. HF_EARG: a size or number of labels below 1. HF_ENOMEM. */
 int  hf_outside_open(hf_outside **out, hf_backend *be, const hf_outside_params *params, hf_error *err);
 void hf_outside_close(hf_outside **outside);
@@ -30,15 +39,9 @@ void hf_outside_close(hf_outside **outside);
 /* What open allocates. */
 int64_t hf_outside_bytes(const hf_outside_params *params);
 
-/*
- * Carry one drawing to one frame.
- *   result  as of hf_first_match: soft, edit (NULL: not wanted), xy, cover; mean_similarity is the mean of cover
- *   ids     u8 [H,W]     labels 0..n_labels-1 of the drawn frame
- *   edit    u8 [H,W,4]   of the drawn frame, straight alpha; NULL: none, the result's is cleared
- *   flow    f32 [H,W,2]  displacements x, y in pixels; NaN: none
- * Returns what the backend returns.
- */
-int hf_outside_render(hf_outside *outside, hf_first_result *result, const uint8_t *ids, const uint8_t *edit,
-                      const float *flow, hf_error *err);
+/* Carry one drawing to one frame, whose field is flow f32 [H,W,2]: displacements x, y in pixels, NaN: none. Queued like an
+ * operation; returns what those return. */
+int hf_outside_render(hf_outside *outside, const hf_outside_result *result, const hf_drawing *drawing, const float *flow,
+                      hf_error *err);
 
 #endif

@@ -48,15 +48,16 @@ typedef struct hf_session_field {
     float *cover;   /* [H,W] */
 } hf_session_field;
 
-/* What a session keeps in the memory of a backend that the host cannot see, in the match modes context and first. A frame
- * goes up once, and what a user gets comes back: ids, mattes, cover, edit, coordinates. */
+/* What a session keeps in the memory of a backend that the host cannot see. A frame goes up once, and what a user gets comes
+ * back: ids, mattes, cover, edit, coordinates. */
 typedef struct hf_device_side {
     uint8_t    *rgb;      /* [H,W,3] */
     uint8_t    *work_rgb; /* [h',w',3], NULL where it is the frame's own size */
     const uint8_t *frame; /* the frame that is asked for: rgb, or one that was shown ahead */
     hf_cells   *cells;    /* context: followed last, or sent up for rendering */
-    hf_drawn   *drawn;    /* [n_keys] pictures of the keys and, for context, labels; the array is on the host */
-    uint8_t   **edits;    /* [n_keys] their edits for context, NULL where there is none; the array is on the host */
+    hf_drawn   *drawn;    /* [n_keys] pictures of the keys and, but in match mode first, labels; the array is on the host */
+    uint8_t   **edits;    /* [n_keys] their edits, as above, NULL where there is none; the array is on the host */
+    float      *flow;     /* [H,W,2] given: displacements of one key */
     hf_session_field field; /* of hf_first_results in match mode first; painted and xy may be NULL */
     hf_blend    sums;     /* more than one key */
     uint8_t    *edit;     /* [H,W,4] painted, as the user gets it */
@@ -124,7 +125,7 @@ struct hf_session {
     uint8_t         *work_labels; /* [h',w'], the same */
     hf_cells        *cells;       /* of step */
     hf_ahead        *ahead;     /* NULL: nobody looks ahead */
-    hf_device_side  *device;    /* NULL: the backend's memory is the host's, or nothing is tracked */
+    hf_device_side  *device;    /* NULL: the backend's memory is the host's */
     int              followed;    /* key, -1: none */
     hf_session_field field;
     hf_blend         sums; /* more than one key */
@@ -199,6 +200,15 @@ int hf_session_device_track(hf_session *s, hf_cells *cells, const uint8_t *rgb, 
 
 /* For a render of rgb: the frame goes up if it is not there. In match mode first its features follow. */
 int hf_session_device_bring(hf_session *s, const uint8_t *rgb, hf_error *err);
+
+/* What is drawn on a key, there; not in match mode first. */
+hf_drawing hf_session_device_drawing(const hf_session *s, int key);
+
+/* A field of displacements of the host to the device: *flow says where it is then. */
+int hf_session_device_send_flow(hf_session *s, const float **flow, hf_error *err);
+
+/* s->device->mean to s->mean_similarity, which is there once the device is waited for. */
+int hf_session_device_fetch_mean(hf_session *s, hf_error *err);
 
 /* From s->device->field to s->ids, the mattes and s->edit, s->field.cover and coordinates that are wanted; waits for the
  * device. painted: field.painted has an edit; else s->edit is left as it is. */

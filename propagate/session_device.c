@@ -1,6 +1,7 @@
-/* session_device.c - the way of a frame where the backend's memory is not the host's, in the match modes context and first.
+/* session_device.c - the way of a frame where the backend's memory is not the host's.
  *
- *   up    the frame as decoded, once (step), or once for track and once for render; earlier where it is shown ahead
+ *   up    the frame as decoded, once (step), or once for track and once for render; earlier where it is shown ahead; with
+ *         --flow the fields of its keys, too
  *   back  ids, mattes, cover, the mean similarity, the edit, and coordinates where they are wanted
  * Cells come back only where the caller asked for them (to spool or to blend keys). Several keys are blended there, too.
  */
@@ -12,7 +13,8 @@
 #include "propagate/fine.h"
 #include "propagate/first_ops.h"
 
-static bool is_scaled(const hf_session *s) { return s->factor > 1 || s->enlarge > 1; }
+/* Whether pictures of another size are made, for a model. */
+static bool is_scaled(const hf_session *s) { return s->model && (s->factor > 1 || s->enlarge > 1); }
 
 static int64_t n_pixels(const hf_session *s) { return (int64_t)s->params.width * s->params.height; }
 
@@ -52,6 +54,12 @@ static bool take_sums(hf_session *s, hf_blend *b)
     return ok;
 }
 
+/* Edits are carried by coordinates, and edges of what was given are mended by them. */
+static bool wants_xy(const hf_session *s)
+{
+    return !s->params.no_coordinates || s->n_edits || s->params.match == HF_MATCH_GIVEN;
+}
+
 /* In match mode first matching has its own. */
 static bool take_field(hf_session *s, hf_device_side *d)
 {
@@ -65,8 +73,10 @@ static bool take_field(hf_session *s, hf_device_side *d)
     d->field.soft = take(s, 4 * n * s->n_labels, &ok);
     d->field.cover = take(s, 4 * n, &ok);
     d->mean = take(s, 4, &ok);
-    if (!s->params.no_coordinates || s->n_edits)
+    if (wants_xy(s))
         d->field.xy = take(s, 8 * n, &ok);
+    if (s->outside)
+        d->flow = take(s, 8 * n, &ok);
     if (s->n_edits)
         d->field.painted = take(s, 16 * n, &ok);
     return ok;
@@ -79,9 +89,9 @@ static bool take_keys(hf_session *s, hf_device_side *d)
     bool ok = true;
     for (int k = 0; ok && k < s->n_keys; k++) {
         d->drawn[k].rgb = take(s, 3 * n, &ok);
-        if (s->context)
+        if (!s->first)
             d->drawn[k].ids = take(s, n, &ok);
-        if (s->context && s->keys[k].edit)
+        if (!s->first && s->keys[k].edit)
             d->edits[k] = take(s, 4 * n, &ok);
     }
     return ok;
@@ -115,7 +125,7 @@ static int send_keys(hf_session *s, const hf_device_side *d, hf_error *err)
 
 bool hf_session_on_device(const hf_session *s)
 {
-    return !s->backend->host_memory && s->params.match != HF_MATCH_GIVEN;
+    return !s->backend->host_memory;
 }
 
 const hf_context_ops *hf_session_context_ops(const hf_session *s)
@@ -128,15 +138,18 @@ const hf_first_ops *hf_session_first_ops(const hf_session *s)
     return hf_session_on_device(s) ? s->backend->ops.first : &hf_host_first_ops;
 }
 
-/* What match mode context alone takes. */
-static int64_t context_bytes(const hf_session *s)
+/* Field and keys, where matching in mode first has not its own. */
+static int64_t field_bytes(const hf_session *s)
 {
-    int64_t n = n_pixels(s);
-    bool has_xy = !s->params.no_coordinates || s->n_edits;
+    return n_pixels(s) * (4 * s->n_labels + 4 + (wants_xy(s) ? 8 : 0) + (s->params.match == HF_MATCH_GIVEN ? 8 : 0) +
+                          s->n_keys + (s->n_edits ? 16 + 4 * s->n_edits : 0));
+}
+
+static int64_t cell_bytes(const hf_session *s)
+{
     int h, w;
     hf_model_grid(s->model, s->work_width, s->work_height, &h, &w);
-    return n * (4 * s->n_labels + 4 + (has_xy ? 8 : 0) + s->n_keys + (s->n_edits ? 16 + 4 * s->n_edits : 0)) +
-           (int64_t)h * w * HF_FINE_RATIO * HF_FINE_RATIO * (s->n_labels + 3) * 4;
+    return (int64_t)h * w * HF_FINE_RATIO * HF_FINE_RATIO * (s->n_labels + 3) * 4;
 }
 
 int64_t hf_session_device_bytes(const hf_session *s)
@@ -146,7 +159,8 @@ int64_t hf_session_device_bytes(const hf_session *s)
     if (!hf_session_on_device(s))
         return 0;
     return n * (3 + 2 + s->n_ids + 3 * s->n_keys + (s->n_edits ? 4 : 0)) + work + sums +
-           (s->params.match == HF_MATCH_CONTEXT ? context_bytes(s) : 0);
+           (s->params.match != HF_MATCH_FIRST ? field_bytes(s) : 0) +
+           (s->params.match == HF_MATCH_CONTEXT ? cell_bytes(s) : 0);
 }
 
 int hf_session_device_open(hf_session *s, hf_error *err)
@@ -176,7 +190,7 @@ void hf_session_device_close(hf_session *s)
     if (s->first)
         d->field = (hf_session_field){ 0 }; /* borrowed */
     void *const memory[] = { d->rgb, d->work_rgb, d->field.soft, d->field.painted, d->field.xy, d->field.cover, d->edit,
-                             d->mean, d->decision.ids, d->decision.alpha, d->decision.soft, d->sums.soft,
+                             d->mean, d->flow, d->decision.ids, d->decision.alpha, d->decision.soft, d->sums.soft,
                              d->sums.soft_weight, d->sums.painted, d->sums.painted_weight };
     for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
         s->backend->ops.free(s->backend, memory[i]);
@@ -242,9 +256,25 @@ int hf_session_device_track(hf_session *s, hf_cells *cells, const uint8_t *rgb, 
     if (cells)
         return hf_cells_to_host(cells, s->backend, d->cells, err);
     d->has_frame = true;
-    if ((rc = s->backend->ops.first->mean(s->backend, d->mean, d->cells->similarity, n, err)) < 0)
-        return rc;
-    return fetch(s, &s->mean_similarity, d->mean, (int64_t)sizeof(float), err);
+    rc = s->backend->ops.first->mean(s->backend, d->mean, d->cells->similarity, n, err);
+    return rc < 0 ? rc : hf_session_device_fetch_mean(s, err);
+}
+
+int hf_session_device_fetch_mean(hf_session *s, hf_error *err)
+{
+    return fetch(s, &s->mean_similarity, s->device->mean, (int64_t)sizeof(float), err);
+}
+
+hf_drawing hf_session_device_drawing(const hf_session *s, int key)
+{
+    return (hf_drawing){ s->device->drawn[key].ids, s->device->edits[key], s->n_labels };
+}
+
+int hf_session_device_send_flow(hf_session *s, const float **flow, hf_error *err)
+{
+    const float *host = *flow;
+    *flow = s->device->flow;
+    return send(s, s->device->flow, host, 8 * n_pixels(s), err);
 }
 
 int hf_session_device_bring(hf_session *s, const uint8_t *rgb, hf_error *err)

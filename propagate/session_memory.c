@@ -28,18 +28,16 @@ static int64_t host_bytes(const hf_session *s)
 {
     int64_t staging = s->backend->host_memory ? 0
                     : (int64_t)3 * s->params.width * s->params.height * HF_AHEAD_BATCHES * s->params.batch;
-    if (s->params.match == HF_MATCH_GIVEN) {
-        hf_outside_params p = hf_session_outside_params(s);
-        return bend_bytes(s) + hf_outside_bytes(&p);
-    }
     return staging + (s->params.match == HF_MATCH_CONTEXT ? cell_bytes(s) : 0);
 }
 
 /* What it opens in the backend's memory. */
 static int64_t part_bytes(const hf_session *s)
 {
-    if (s->params.match == HF_MATCH_GIVEN)
-        return 0;
+    if (s->params.match == HF_MATCH_GIVEN) {
+        hf_outside_params p = hf_session_outside_params(s);
+        return hf_session_device_bytes(s) + hf_outside_bytes(&p) + bend_bytes(s);
+    }
     int64_t model = s->model->bytes ? s->model->bytes(s->model, s->work_width, s->work_height) : 0;
     int64_t shared = model + hf_session_ahead_bytes(s);
     if (s->params.match == HF_MATCH_FIRST) {

@@ -54,12 +54,16 @@ static int from_matches(hf_session *s, const uint8_t *frame, int key, hf_error *
 
 static int from_given(hf_session *s, const uint8_t *frame, const hf_followed *f, hf_error *err)
 {
-    const hf_session_key *k = &s->keys[f->key];
-    hf_first_result r = { .soft = s->field.soft, .edit = k->edit ? s->field.painted : NULL, .xy = s->field.xy,
-                          .cover = s->field.cover };
-    int rc = hf_outside_render(s->outside, &r, k->labels, k->edit, f->flow, err);
-    s->mean_similarity = r.mean_similarity;
-    return rc < 0 ? rc : mend(s, frame, f->key, err);
+    const hf_session_field *to = place(s);
+    hf_outside_result r = { to->soft, to->painted, to->xy, to->cover, s->device ? s->device->mean : &s->mean_similarity };
+    hf_drawing host = { s->keys[f->key].labels, s->keys[f->key].edit, s->n_labels };
+    hf_drawing drawing = s->device ? hf_session_device_drawing(s, f->key) : host;
+    const float *flow = f->flow;
+    int rc = s->device ? hf_session_device_send_flow(s, &flow, err) : HF_OK;
+    if (rc < 0 || (rc = hf_outside_render(s->outside, &r, &drawing, flow, err)) < 0 ||
+        (s->device && (rc = hf_session_device_fetch_mean(s, err)) < 0))
+        return rc;
+    return mend(s, frame, f->key, err);
 }
 
 static int from_cells(hf_session *s, const uint8_t *frame, int key, const hf_cells *cells, hf_error *err)

@@ -54,11 +54,11 @@ void hf_session_decide(hf_session *s)
 
 void hf_session_fill_result(hf_session *s, hf_result *result)
 {
-    bool keeps_xy = !s->outside && s->params.no_coordinates > 1;
+    bool hides_xy = s->params.no_coordinates > 1;
     if (s->post)
         post_process(s);
     *result = (hf_result){ .ids = s->ids, .alpha = s->alpha, .soft = s->soft, .edit = s->edit,
-                           .xy = keeps_xy ? NULL : s->field.xy, .cover = s->field.cover, .n_ids = s->n_ids };
+                           .xy = hides_xy ? NULL : s->field.xy, .cover = s->field.cover, .n_ids = s->n_ids };
     memcpy(result->used, s->id_of + 1, (size_t)s->n_ids);
     measure(s, result);
 }

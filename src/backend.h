@@ -40,6 +40,7 @@ typedef struct hf_classic_raw hf_classic_raw;                   /* src/classic_r
 typedef struct hf_splat_params hf_splat_params;                 /* propagate/splat.h */
 typedef struct hf_first_ops hf_first_ops;                       /* propagate/first_ops.h */
 typedef struct hf_context_ops hf_context_ops;                   /* propagate/context_ops.h */
+typedef struct hf_outside_ops hf_outside_ops;                   /* propagate/outside_ops.h */
 
 typedef struct hf_recording hf_recording; /* of record_end; src/recorder.h is the way to use it */
 typedef struct hf_mark hf_mark;           /* how far a queue has come */
@@ -157,6 +158,8 @@ typedef struct hf_ops {
     const hf_first_ops *first;
     /* The other steps of --match context, a table of their own: propagate/context_ops.h */
     const hf_context_ops *context;
+    /* The other steps of --flow, a table of their own: propagate/outside_ops.h */
+    const hf_outside_ops *outside;
 } hf_ops;
 
 struct hf_backend {

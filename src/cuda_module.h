@@ -11,6 +11,7 @@
 #include "propagate/first_ops.h"
 #include "propagate/match_context.h"
 #include "propagate/match_dense.h"
+#include "propagate/outside_ops.h"
 #include "propagate/splat.h"
 #include "src/backend.h"
 #include "src/ops.h"
@@ -18,10 +19,10 @@
 /* What must agree between the program and the module: sizes catch what was added or taken away, version is for what they
  * do not see. Raise it where a member changes its meaning or its place. */
 #define HF_CUDA_MODULE_TABLES(X) /* the tables, and what their calls are given */ \
-    X(hf_backend) X(hf_context_ops) X(hf_first_ops) X(hf_tensor) X(hf_packed) X(hf_conv2d_params) X(hf_linear_params) \
+    X(hf_backend) X(hf_context_ops) X(hf_first_ops) X(hf_outside_ops) X(hf_tensor) X(hf_packed) X(hf_conv2d_params) X(hf_linear_params) \
     X(hf_match_dense_params) X(hf_match_context_params) X(hf_splat_params) X(hf_cells) X(hf_anchor_view) \
     X(hf_context_lists) X(hf_context_reference) X(hf_fine_matches) X(hf_decision) X(hf_first_field) X(hf_bend_frame) \
-    X(hf_blend)
+    X(hf_blend) X(hf_drawing) X(hf_outside_field)
 #define HF_CUDA_MODULE_ONE(type) + 1
 #define HF_CUDA_MODULE_SIZE(type) sizeof(type),
 #define HF_CUDA_MODULE_TEXT(type) #type,
@@ -31,7 +32,7 @@ typedef struct hf_cuda_module_abi {
     unsigned version;
     unsigned sizes[HF_CUDA_MODULE_SIZES]; /* bytes */
 } hf_cuda_module_abi;
-#define HF_CUDA_MODULE_ABI { .version = 8, .sizes = { HF_CUDA_MODULE_TABLES(HF_CUDA_MODULE_SIZE) } }
+#define HF_CUDA_MODULE_ABI { .version = 9, .sizes = { HF_CUDA_MODULE_TABLES(HF_CUDA_MODULE_SIZE) } }
 
 #define HF_CUDA_MODULE_NAME "hfprop_cuda.so"
 #define HF_CUDA_MODULE_SYMBOL "hf_cuda_module_fill"

@@ -1,6 +1,6 @@
 /* test_copies.c - what a session moves between host and device for a frame; on the emulated module, which counts it.
  *
- * In the match modes context and first that is the frame, and what a user gets of it, and nothing else. Skipped, by name,
+ * That is the frame, and what a user gets of it, and nothing else; with given matches those, too. Skipped, by name,
  * where there is no emulated module.
  */
 #include <criterion/criterion.h>
@@ -131,5 +131,33 @@ Test(copies, first_with_two_keys_sends_the_frame_once_and_fetches_one_mask)
     cr_expect_eq(c.n_up, 1);
     cr_expect_eq(c.up_bytes, FRAME);
     cr_expect_eq(c.down_bytes, MASKS + EDIT + 4, "%d bytes down in %d copies", (int)c.down_bytes, (int)c.n_down);
+    hf_session_close(&s);
+}
+
+/* Fields of two keys go up besides, and the means of their cover come down. */
+Test(copies, given_sends_frame_and_fields_and_fetches_one_mask)
+{
+    static float flow[2][2 * N];
+    hf_session_params p = { .width = W, .height = H, .device = "cuda", .n_threads = 1, .match = HF_MATCH_GIVEN,
+                            .flow_way = HF_FLOW_FROM_KEY, .no_coordinates = 2 };
+    hf_followed followed[2] = { { 0, NULL, 0.5f, flow[0] }, { 1, NULL, 0.7f, flow[1] } };
+    hf_emulated_copies before, after;
+    hf_session *s;
+    hf_result r;
+
+    must(hf_session_open(&s, &p, &err));
+    must(hf_session_add_key(s, &(hf_key){ 0, frames[0], ids, edit }, &err));
+    must(hf_session_add_key(s, &(hf_key){ 3, frames[3], ids, edit }, &err));
+    must(hf_session_follow(s, 0, &err));
+    for (int t = 1; t < 3; t++) {
+        count(&before);
+        must(hf_session_render(s, &r, frames[t], followed, 2, &err));
+        count(&after);
+    }
+    hf_emulated_copies c = moved_between(&before, &after);
+    cr_expect_eq(c.n_up, 3);
+    cr_expect_eq(c.up_bytes, FRAME + 2 * 8 * N);
+    cr_expect_eq(c.down_bytes, MASKS + EDIT + 4, "%d bytes down in %d copies", (int)c.down_bytes, (int)c.n_down);
+    cr_expect_null(r.xy);
     hf_session_close(&s);
 }

@@ -16,6 +16,8 @@
 enum { W = SCENE_W, H = SCENE_H, N = SCENE_N, N_FRAMES = 3 };
 
 static uint8_t frames[N_FRAMES][3 * N], ids[N], last_ids[N], edit[4 * N];
+static float flow[2][2 * N]; /* of the two keys, in match mode given */
+static hf_flow_way flow_way;
 static hf_error err;
 
 static void must(int rc) { cr_assert(rc >= 0, "%s", err.text); }
@@ -27,6 +29,11 @@ static void paint(void)
     small_scene_ids(ids, 12);
     small_scene_ids(last_ids, 14);
     small_scene_edit(edit, ids);
+    for (int i = 0; i < N; i++) { /* a zoom about the middle, with a gap */
+        float x = (float)(i % W - W / 2), y = (float)(i / W - H / 2);
+        flow[0][2 * i] = 0.1f * x - 1.3f, flow[0][2 * i + 1] = 0.1f * y;
+        flow[1][2 * i] = i % W == 9 ? NAN : -0.1f * x, flow[1][2 * i + 1] = 0.2f;
+    }
 }
 
 static void start(void)
@@ -59,7 +66,7 @@ static void keep(pictures *to, const hf_result *r)
 static hf_session *open_on(const char *device, hf_match_mode match, const hf_key *keys, int n_keys)
 {
     hf_session_params p = { .width = W, .height = H, .device = device, .n_threads = 1, .match = match,
-                            .model.name = "classic" };
+                            .model.name = "classic", .flow_way = flow_way };
     hf_session *s;
     must(hf_session_open(&s, &p, &err));
     for (int k = 0; k < n_keys; k++)
@@ -112,7 +119,7 @@ static void compare(hf_match_mode match, const hf_key *keys, int n_keys, int use
         must(hf_session_track(s[0], cells[k], frames[1], &err));
     }
     for (int d = 0; d < 2; d++) {
-        hf_followed f[2] = { { 0, cells[0], 0.4f, NULL }, { 1, cells[1], 0.6f, NULL } };
+        hf_followed f[2] = { { 0, cells[0], 0.4f, flow[0] }, { 1, cells[1], 0.6f, flow[1] } };
         must(hf_session_render(s[d], &r, frames[1], used == 1 ? f + 1 : f, used == 2 ? 2 : 1, &err));
         keep(&p[d], &r);
     }
@@ -123,31 +130,38 @@ static void compare(hf_match_mode match, const hf_key *keys, int n_keys, int use
     }
 }
 
-static void compare_both_modes(const hf_key *keys, int n_keys, int used, const char *what)
+static void compare_all_modes(const hf_key *keys, int n_keys, int used, const char *what)
 {
+    static const struct {
+        hf_match_mode match;
+        hf_flow_way   way;
+        const char   *name;
+    } modes[] = { { HF_MATCH_FIRST, 0, "first" }, { HF_MATCH_CONTEXT, 0, "context" },
+                  { HF_MATCH_GIVEN, HF_FLOW_TO_KEY, "given to key" }, { HF_MATCH_GIVEN, HF_FLOW_FROM_KEY, "given from key" } };
     char text[64];
-    for (int m = 0; m < 2; m++) {
-        snprintf(text, sizeof(text), "%s, %s", what, m ? "context" : "first");
-        compare(m ? HF_MATCH_CONTEXT : HF_MATCH_FIRST, keys, n_keys, used, text);
+    for (size_t m = 0; m < sizeof(modes) / sizeof(modes[0]); m++) {
+        snprintf(text, sizeof(text), "%s, %s", what, modes[m].name);
+        flow_way = modes[m].way;
+        compare(modes[m].match, keys, n_keys, used, text);
     }
 }
 
 Test(session_device, one_key_with_mask_and_edit)
 {
-    compare_both_modes((hf_key[]){ { 0, frames[0], ids, edit } }, 1, 0, "mask and edit");
+    compare_all_modes((hf_key[]){ { 0, frames[0], ids, edit } }, 1, 0, "mask and edit");
 }
 
 Test(session_device, two_keys_are_blended_as_on_the_host)
 {
-    compare_both_modes((hf_key[]){ { 0, frames[0], ids, NULL }, { 2, frames[2], last_ids, NULL } }, 2, 2, "two masks");
+    compare_all_modes((hf_key[]){ { 0, frames[0], ids, NULL }, { 2, frames[2], last_ids, NULL } }, 2, 2, "two masks");
 }
 
 Test(session_device, keys_without_objects_or_without_an_edit_are_left_out_of_a_blend)
 {
     hf_key keys[] = { { 0, frames[0], ids, NULL }, { 2, frames[2], NULL, edit } };
-    compare_both_modes(keys, 2, 2, "mask and edit blended");
-    compare_both_modes(keys, 2, 0, "the mask alone");
-    compare_both_modes(keys, 2, 1, "the edit alone");
+    compare_all_modes(keys, 2, 2, "mask and edit blended");
+    compare_all_modes(keys, 2, 0, "the mask alone");
+    compare_all_modes(keys, 2, 1, "the edit alone");
 }
 
 /* A copy down that fails after another was queued. */
