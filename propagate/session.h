@@ -54,7 +54,7 @@ typedef struct hf_device_side {
     uint8_t    *rgb;      /* [H,W,3] */
     uint8_t    *work_rgb; /* [h',w',3], NULL where it is the frame's own size */
     const uint8_t *frame; /* the frame that is asked for: rgb, or one that was shown ahead */
-    hf_cells   *cells;    /* context: followed last, or sent up for rendering */
+    hf_cells   *cells, *sent; /* context: followed last; sent up for rendering */
     hf_drawn   *drawn;    /* [n_keys] pictures of the keys and, but in match mode first, labels; the array is on the host */
     uint8_t   **edits;    /* [n_keys] their edits, as above, NULL where there is none; the array is on the host */
     float      *flow;     /* [H,W,2] given: displacements of one key */
@@ -63,7 +63,7 @@ typedef struct hf_device_side {
     uint8_t    *edit;     /* [H,W,4] painted, as the user gets it */
     float      *mean;     /* [1] similarity */
     hf_decision decision;
-    bool        has_frame; /* frame is there, and cells are what was followed in it: inside of step */
+    bool        has_frame; /* frame is still the one that was followed last, into cells */
 } hf_device_side;
 
 typedef struct hf_ahead_thread hf_ahead_thread; /* session_ahead_thread.c */
@@ -123,7 +123,8 @@ struct hf_session {
     hf_post         *post;        /* NULL: nothing asked */
     uint8_t         *work_rgb;    /* [h',w',3], NULL where it is the frame's own size */
     uint8_t         *work_labels; /* [h',w'], the same */
-    hf_cells        *cells;       /* of step */
+    hf_cells        *cells;       /* of a track that is given none */
+    bool             has_cells;   /* the last track was: they, or those on the device, are what it found */
     hf_ahead        *ahead;     /* NULL: nobody looks ahead */
     hf_device_side  *device;    /* NULL: the backend's memory is the host's */
     int              followed;    /* key, -1: none */
@@ -194,12 +195,16 @@ int  hf_session_device_open(hf_session *s, hf_error *err);
 void hf_session_device_close(hf_session *s);
 int64_t hf_session_device_bytes(const hf_session *s); /* what open takes of the backend's memory */
 
-/* Follow into s->device->cells; rgb is sent up. cells: on the host, gets them too; NULL: they stay there, and so does
- * the frame for the render that comes next. */
+/* hf_session_track, but on a device without cells nothing is waited for: rgb has to stay as it is. */
+int hf_session_track_queued(hf_session *s, hf_cells *cells, const uint8_t *rgb, hf_error *err);
+
+/* Follow into s->device->cells; rgb is sent up. cells: on the host, gets them too; NULL: they stay there with their mean, and
+ * so does the frame for the render that comes next. */
 int hf_session_device_track(hf_session *s, hf_cells *cells, const uint8_t *rgb, hf_error *err);
 
-/* For a render of rgb: the frame goes up if it is not there. In match mode first its features follow. */
-int hf_session_device_bring(hf_session *s, const uint8_t *rgb, hf_error *err);
+/* For a render of rgb: the frame goes up if it is not there. is_followed: it is the one that was followed last. In match mode
+ * first its features follow. */
+int hf_session_device_bring(hf_session *s, const uint8_t *rgb, bool is_followed, hf_error *err);
 
 /* What is drawn on a key, there; not in match mode first. */
 hf_drawing hf_session_device_drawing(const hf_session *s, int key);

@@ -185,6 +185,8 @@ int hf_session_look_ahead(hf_session *s, const uint8_t *const *rgb, int n, hf_er
         return rc;
     hf_ahead *a = s->ahead;
     hf_ahead_batch *b = &a->batch[(a->first + a->n_waiting) % HF_AHEAD_BATCHES];
+    if (s->device)
+        s->device->has_frame = false; /* it may be one of those that are overwritten */
     omp_set_num_threads(s->backend->n_threads);
     for (int i = 0; i < n; i++) {
         b->rgb[i] = rgb[i];

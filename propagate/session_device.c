@@ -3,7 +3,8 @@
  *   up    the frame as decoded, once (step), or once for track and once for render; earlier where it is shown ahead; with
  *         --flow the fields of its keys, too
  *   back  ids, mattes, cover, the mean similarity, the edit, and coordinates where they are wanted
- * Cells come back only where the caller asked for them (to spool or to blend keys). Several keys are blended there, too.
+ * Cells come back only where the caller asked for them (to spool), and go up only where they have. Several keys are blended
+ * there, too.
  */
 #include "propagate/session.h"
 
@@ -160,7 +161,7 @@ int64_t hf_session_device_bytes(const hf_session *s)
         return 0;
     return n * (3 + 2 + s->n_ids + 3 * s->n_keys + (s->n_edits ? 4 : 0)) + work + sums +
            (s->params.match != HF_MATCH_FIRST ? field_bytes(s) : 0) +
-           (s->params.match == HF_MATCH_CONTEXT ? cell_bytes(s) : 0);
+           (s->params.match == HF_MATCH_CONTEXT ? 2 * cell_bytes(s) : 0);
 }
 
 int hf_session_device_open(hf_session *s, hf_error *err)
@@ -177,7 +178,8 @@ int hf_session_device_open(hf_session *s, hf_error *err)
     if (!take_memory(s, s->device))
         return hf_fail(err, HF_ENOMEM, "session: out of GPU memory for %dx%d pixels with %d objects; a smaller --size "
                        "needs less", s->params.width, s->params.height, s->n_ids);
-    if (c && (rc = hf_cells_new_on(&s->device->cells, s->backend, c->h, c->w, c->stride_px, c->n_labels, err)) < 0)
+    if (c && ((rc = hf_cells_new_on(&s->device->cells, s->backend, c->h, c->w, c->stride_px, c->n_labels, err)) < 0 ||
+              (rc = hf_cells_new_on(&s->device->sent, s->backend, c->h, c->w, c->stride_px, c->n_labels, err)) < 0))
         return rc;
     return send_keys(s, s->device, err);
 }
@@ -201,6 +203,7 @@ void hf_session_device_close(hf_session *s)
     for (int k = 0; d->edits && k < s->n_keys; k++)
         s->backend->ops.free(s->backend, d->edits[k]);
     hf_cells_free_on(s->backend, &d->cells);
+    hf_cells_free_on(s->backend, &d->sent);
     free(d->drawn);
     free(d->edits);
     free(d);
@@ -256,8 +259,7 @@ int hf_session_device_track(hf_session *s, hf_cells *cells, const uint8_t *rgb, 
     if (cells)
         return hf_cells_to_host(cells, s->backend, d->cells, err);
     d->has_frame = true;
-    rc = s->backend->ops.first->mean(s->backend, d->mean, d->cells->similarity, n, err);
-    return rc < 0 ? rc : hf_session_device_fetch_mean(s, err);
+    return s->backend->ops.first->mean(s->backend, d->mean, d->cells->similarity, n, err);
 }
 
 int hf_session_device_fetch_mean(hf_session *s, hf_error *err)
@@ -277,13 +279,14 @@ int hf_session_device_send_flow(hf_session *s, const float **flow, hf_error *err
     return send(s, s->device->flow, host, 8 * n_pixels(s), err);
 }
 
-int hf_session_device_bring(hf_session *s, const uint8_t *rgb, hf_error *err)
+int hf_session_device_bring(hf_session *s, const uint8_t *rgb, bool is_followed, hf_error *err)
 {
     hf_device_side *d = s->device;
     hf_seen seen;
     int rc;
-    if (d->has_frame)
+    if (is_followed && d->has_frame)
         return HF_OK;
+    d->has_frame = false;
     if (!s->first) {
         d->frame = d->rgb;
         return send(s, d->rgb, rgb, 3 * n_pixels(s), err);

@@ -125,6 +125,7 @@ int hf_session_load(hf_session *session, const char *path, hf_error *err)
         rc = hf_fail(err, HF_EFORMAT, "%s: too short for a checkpoint", path);
     else
         rc = check_header(s, &head, path, err);
+    s->has_cells = false;
     if (rc >= 0 && s->context)
         rc = hf_context_load(s->context, file, path, err);
     if (rc >= 0 && fgetc(file) != EOF)

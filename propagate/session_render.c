@@ -66,6 +66,14 @@ static int from_given(hf_session *s, const uint8_t *frame, const hf_followed *f,
     return mend(s, frame, f->key, err);
 }
 
+/* Where the steps read them; NULL: what the last track left. */
+static const hf_cells *cells_of(const hf_session *s, const hf_cells *cells)
+{
+    if (s->device)
+        return cells ? s->device->sent : s->device->cells;
+    return cells ? cells : s->cells;
+}
+
 static int from_cells(hf_session *s, const uint8_t *frame, int key, const hf_cells *cells, hf_error *err)
 {
     const hf_context_ops *ops = hf_session_context_ops(s);
@@ -73,15 +81,17 @@ static int from_cells(hf_session *s, const uint8_t *frame, int key, const hf_cel
     const hf_session_key *k = &s->keys[key];
     const hf_drawn host = { .rgb = k->rgb, .ids = k->labels }, *drawn = s->device ? &s->device->drawn[key] : &host;
     const uint8_t *edit = s->device ? s->device->edits[key] : k->edit;
-    const hf_cells *from = s->device ? s->device->cells : cells;
+    const hf_cells *from = cells_of(s, cells);
     int rc = HF_OK;
 
-    if (s->device && cells != s->cells) /* else they are there already */
-        rc = hf_cells_from_host(s->device->cells, s->backend, cells, err);
+    if (s->device && cells)
+        rc = hf_cells_from_host(s->device->sent, s->backend, cells, err);
     if (rc < 0 || (rc = ops->refine_run(s->backend, s->refine, to->soft, to->xy, to->cover, from, frame, drawn, err)) < 0)
         return rc;
-    if (!s->device || cells != s->cells) /* else it has come from there */
-        s->mean_similarity = mean_of(cells->similarity, (int64_t)cells->h * cells->w);
+    if (!s->device || cells)
+        s->mean_similarity = mean_of(cells ? cells->similarity : from->similarity, (int64_t)from->h * from->w);
+    else if ((rc = hf_session_device_fetch_mean(s, err)) < 0)
+        return rc;
     return edit ? ops->warp(s->backend, to->painted, edit, to->xy, to->cover, s->params.width, s->params.height, err)
                 : HF_OK;
 }
@@ -155,7 +165,7 @@ static int check_followed(const hf_session *s, const hf_followed *followed, int 
         if (!(f->weight > 0.0f))
             return hf_fail(err, HF_EARG, "render: weight of key %d is %g, want more than 0",
                            f->key, (double)f->weight);
-        if (s->context && !f->cells)
+        if (s->context && !f->cells && !(s->has_cells && f->key == s->followed))
             return hf_fail(err, HF_EARG, "render: key %d was followed but has no cells", f->key);
         if (s->outside && !f->flow)
             return hf_fail(err, HF_EARG, "render: key %d has no field of displacements, which this mode wants", f->key);
@@ -191,6 +201,15 @@ static int finish(hf_session *s, const hf_followed *followed, int n, hf_error *e
     return rc;
 }
 
+/* Whether the frame is the one that was followed last, see hf_session_render. */
+static bool is_followed(const hf_session *s, const hf_followed *followed, int n)
+{
+    bool any = false;
+    for (int i = 0; s->context && i < n; i++)
+        any |= !followed[i].cells;
+    return any;
+}
+
 int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb,
                       const hf_followed *followed, int n, hf_error *err)
 {
@@ -200,7 +219,7 @@ int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb
         return rc;
     omp_set_num_threads(s->backend->n_threads);
     if (s->device)
-        rc = hf_session_device_bring(s, rgb, err);
+        rc = hf_session_device_bring(s, rgb, is_followed(s, followed, n), err);
     else if (s->first)
         rc = describe(s, rgb, err);
     if (rc < 0)
@@ -216,15 +235,9 @@ int hf_session_render(hf_session *session, hf_result *result, const uint8_t *rgb
 int hf_session_step(hf_session *session, hf_result *result, const uint8_t *rgb, hf_error *err)
 {
     hf_session *s = session;
-    int rc = s->device && s->context && s->followed >= 0
-                 ? hf_session_device_end(s, hf_session_device_track(s, NULL, rgb, err))
-                 : hf_session_track(s, NULL, rgb, err);
-    hf_followed followed = { .key = s->followed, .cells = s->cells, .weight = 1.0f };
-    if (rc >= 0)
-        rc = hf_session_render(s, result, rgb, &followed, 1, err);
-    if (s->device)
-        s->device->has_frame = false; /* a render of its own brings its frame */
-    return rc;
+    int rc = hf_session_track_queued(s, NULL, rgb, err);
+    hf_followed followed = { .key = s->followed, .weight = 1.0f };
+    return rc < 0 ? rc : hf_session_render(s, result, rgb, &followed, 1, err);
 }
 
 int hf_session_render_key(hf_session *session, hf_result *result, int key, hf_error *err)

@@ -55,6 +55,7 @@ int hf_session_follow(hf_session *session, int key, hf_error *err)
     if ((rc = hf_session_ahead_forget(s, err)) < 0) /* features are those of the model as it is for this key */
         return rc;
     s->followed = key;
+    s->has_cells = false;
     if (!s->context)
         return HF_OK;
     const hf_session_key *k = &s->keys[key];
@@ -85,13 +86,6 @@ static void scale_cells(hf_cells *cells, const hf_session *s)
         hf_host_context_ops.rescale(s->backend, cells->xy, (int64_t)cells->h * cells->w, scale, NULL);
 }
 
-/* Without cells there is nothing that waits for the device: the frame is the caller's again only then. */
-static int track_on_device(hf_session *s, hf_cells *cells, const uint8_t *rgb, hf_error *err)
-{
-    int rc = hf_session_device_track(s, cells, rgb, err);
-    return rc < 0 ? rc : s->backend->ops.sync(s->backend, err);
-}
-
 static int track_on_host(hf_session *s, hf_cells *cells, const uint8_t *rgb, hf_error *err)
 {
     hf_cells *to = cells ? cells : s->cells;
@@ -107,13 +101,25 @@ static int track_on_host(hf_session *s, hf_cells *cells, const uint8_t *rgb, hf_
     return rc;
 }
 
-int hf_session_track(hf_session *session, hf_cells *cells, const uint8_t *rgb, hf_error *err)
+int hf_session_track_queued(hf_session *s, hf_cells *cells, const uint8_t *rgb, hf_error *err)
 {
-    hf_session *s = session;
+    int rc;
+    s->has_cells = false;
     if (s->followed < 0)
         return hf_fail(err, HF_EARG, "track: no key is followed");
     if (!s->context)
         return HF_OK;
     omp_set_num_threads(s->backend->n_threads);
-    return s->device ? hf_session_device_end(s, track_on_device(s, cells, rgb, err)) : track_on_host(s, cells, rgb, err);
+    rc = s->device ? hf_session_device_end(s, hf_session_device_track(s, cells, rgb, err))
+                   : track_on_host(s, cells, rgb, err);
+    s->has_cells = rc >= 0 && !cells;
+    return rc;
+}
+
+int hf_session_track(hf_session *session, hf_cells *cells, const uint8_t *rgb, hf_error *err)
+{
+    hf_session *s = session;
+    int rc = hf_session_track_queued(s, cells, rgb, err);
+    /* Without cells nothing has waited for the device: the frame is the caller's again only then. */
+    return rc < 0 || !s->device || !s->has_cells ? rc : s->backend->ops.sync(s->backend, err);
 }

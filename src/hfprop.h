@@ -194,11 +194,12 @@ int hf_session_add_key(hf_session *session, const hf_key *key, hf_error *err);
 /* Start to follow key number `key`: the next track is the frame beside it, on either side. */
 int hf_session_follow(hf_session *session, int key, hf_error *err);
 
-/* Follow into the next frame away from the key. cells may be NULL. Does nothing in the modes
- * HF_MATCH_FIRST and HF_MATCH_GIVEN. */
+/* Follow into the next frame away from the key. Without cells (NULL) what is found stays in the session, on a GPU on that,
+ * until the next follow, track or load. Does nothing in the modes HF_MATCH_FIRST and HF_MATCH_GIVEN. */
 int hf_session_track(hf_session *session, hf_cells *cells, const uint8_t *rgb, hf_error *err);
 
-/* Bring one frame to pixels from n followed keys, blended by weight (nearer key, more weight).
+/* Bring one frame to pixels from n followed keys, blended by weight (nearer key, more weight). The key that is followed may
+ * come without cells (NULL): those of the last track then, which had none, and rgb is the frame of that track.
  * In HF_MATCH_FIRST mode `cells` is NULL: the frame is matched with the key here. In HF_MATCH_GIVEN mode `flow` holds
  * the match instead. */
 typedef struct hf_followed {

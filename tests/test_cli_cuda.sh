@@ -42,13 +42,32 @@ same_on_both() {
 same_on_both context 20 -m classic
 same_on_both first 20 -m classic --match first
 
-# Frames shown ahead: a batch that ends early, both directions, two keys between which both are blended.
+# Fields of somebody else, to two keys: nothing is matched, so every pixel is the same. One moves 2 pixels, one has holes.
+python3 - <<'END'
+import os, struct
+for key, field in (0, lambda t, x, y: (-2.0 * t, 0.5)), (3, lambda t, x, y: (2.0 * (3 - t), 0) if (x + y) % 7 else (float('nan'), 0)):
+    os.makedirs(f'fields/{key}')
+    for t in range(4):
+        with open(f'fields/{key}/{t:05}.flo', 'wb') as f:
+            f.write(b'PIEH' + struct.pack('<ii', 64, 48))
+            f.writelines(struct.pack('<ff', *field(t, x, y)) for y in range(48) for x in range(64))
+END
 mask mask3.png 3
+for way in to from; do
+    for device in cpu cuda; do
+        run clip.mp4 -y --mask 0=mask.png --mask 3=mask3.png --flow fields --flow-way $way-key --device $device --threads 1 --masks "given-$device"
+    done
+    diff -r -x '*.json' given-cpu given-cuda && pass || fail "--flow $way: cuda is not cpu"
+done
+
+# Frames shown ahead: a batch that ends early, both directions, two keys between which both are blended.
 for batch in 1 2; do
     run clip.mp4 -y --mask 1=mask.png --mask 3=mask3.png -m classic --size 48 --device cuda --batch $batch --masks "batch$batch"
 done
 grep -q '"batch": *2,' clip.hfprop.mp4.hfprop.json && pass || fail "the sidecar does not tell --batch 2"
 diff -r -x '*.json' batch1 batch2 && pass || fail "masks differ with --batch 2"
+run clip.mp4 -y --mask 1=mask.png --mask 3=mask3.png -m classic --size 48 --device cpu --threads 1 --masks batch-cpu
+masks_near 20 batch-cpu batch1 && pass || fail "two keys: cuda is not cpu"
 
 run clip.mp4 -y --mask mask.png -m classic --device cuda --batch 2 --dry-run
 grep -q '^GPU .* MB needed, .* MB available; .* MB taken' stdout.txt && grep -q '^ *features of 2 frames at a time' stdout.txt && pass ||

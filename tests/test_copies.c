@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "propagate/cells.h"
 #include "src/hfprop.h"
 #include "tests/emulation/copies.h"
 #include "tests/small_scene.h"
@@ -159,5 +160,37 @@ Test(copies, given_sends_frame_and_fields_and_fetches_one_mask)
     cr_expect_eq(c.up_bytes, FRAME + 2 * 8 * N);
     cr_expect_eq(c.down_bytes, MASKS + EDIT + 4, "%d bytes down in %d copies", (int)c.down_bytes, (int)c.n_down);
     cr_expect_null(r.xy);
+    hf_session_close(&s);
+}
+
+/* The cells of the key that is followed stay where they are; the other's go up: three labels, x, y, similarity. */
+Test(copies, context_with_two_keys_sends_the_frame_once_and_the_cells_of_one)
+{
+    hf_session_params p = { .width = W, .height = H, .device = "cuda", .n_threads = 1, .model.name = "classic",
+                            .no_coordinates = 2 };
+    hf_emulated_copies before, after;
+    hf_cells *back;
+    hf_session *s;
+    hf_result r;
+
+    must(hf_session_open(&s, &p, &err));
+    must(hf_session_add_key(s, &(hf_key){ 0, frames[0], ids, NULL }, &err));
+    must(hf_session_add_key(s, &(hf_key){ 3, frames[3], ids, NULL }, &err));
+    must(hf_session_cells_new(s, &back, &err));
+    must(hf_session_follow(s, 1, &err));
+    must(hf_session_track(s, back, frames[2], &err));
+    must(hf_session_follow(s, 0, &err));
+    hf_followed followed[2] = { { 0, NULL, 0.7f, NULL }, { 1, back, 0.3f, NULL } };
+    for (int t = 1; t < 3; t++) {
+        count(&before);
+        must(hf_session_track(s, NULL, frames[t], &err));
+        must(hf_session_render(s, &r, frames[t], followed, 2, &err));
+        count(&after);
+    }
+    hf_emulated_copies c = moved_between(&before, &after);
+    cr_expect_eq(c.n_up, 1 + 3);
+    cr_expect_eq(c.up_bytes, FRAME + (int64_t)back->h * back->w * (3 + 2 + 1) * 4);
+    cr_expect_eq(c.down_bytes, MASKS, "%d bytes down in %d copies", (int)c.down_bytes, (int)c.n_down);
+    hf_cells_free(&back);
     hf_session_close(&s);
 }

@@ -523,6 +523,10 @@ Test(session, calls_in_a_wrong_order_and_bad_keys_are_refused)
     hf_followed f = { 0, NULL, 1.0f, NULL };
     cr_assert_eq(hf_session_render(s, &r, rgb, &f, 1, &err), HF_EARG);
     cr_assert_str_eq(err.text, "render: key 0 was followed but has no cells");
+    must(hf_session_track(s, NULL, rgb, &err), &err);
+    must(hf_session_render(s, &r, rgb, &f, 1, &err), &err);
+    must(hf_session_follow(s, 0, &err), &err);
+    cr_assert_eq(hf_session_render(s, &r, rgb, &f, 1, &err), HF_EARG); /* they were of another pass */
     cr_assert_eq(hf_session_render(s, &r, rgb, &f, 0, &err), HF_EARG);
     hf_session_close(&s);
 }

@@ -164,6 +164,43 @@ Test(session_device, keys_without_objects_or_without_an_edit_are_left_out_of_a_b
     compare_all_modes(keys, 2, 1, "the edit alone");
 }
 
+/* Key 1's cells come from outside, key 0's are those that track left, on the device, or went out and in again. */
+static void blend_followed(pictures *to, const char *device, bool are_left, float weight)
+{
+    hf_key keys[] = { { 0, frames[0], ids, edit }, { 2, frames[2], last_ids, NULL } };
+    hf_session *s = open_on(device, HF_MATCH_CONTEXT, keys, 2);
+    hf_cells *cells[2];
+    hf_result r;
+    for (int k = 0; k < 2; k++)
+        must(hf_session_cells_new(s, &cells[k], &err));
+    must(hf_session_follow(s, 1, &err));
+    must(hf_session_track(s, cells[1], frames[1], &err));
+    must(hf_session_follow(s, 0, &err));
+    hf_followed f[2] = { { 0, are_left ? NULL : cells[0], weight, NULL }, { 1, cells[1], 1 - weight, NULL } };
+    must(hf_session_track(s, are_left ? NULL : cells[0], frames[1], &err));
+    for (int again = 0; again < 2; again++) {
+        must(hf_session_render(s, &r, frames[1], f, 2, &err));
+        keep(again ? to + 1 : to, &r);
+    }
+    hf_cells_free(&cells[0]), hf_cells_free(&cells[1]);
+    hf_session_close(&s);
+}
+
+Test(session_device, cells_that_track_left_are_blended_as_those_it_gives)
+{
+    static pictures left[2], given[2];
+    for (int d = 0; d < 2; d++)
+        for (int heavy = 0; heavy < 2; heavy++) {
+            blend_followed(left, d ? "cuda" : "cpu", true, heavy ? 0.8f : 0.3f);
+            blend_followed(given, d ? "cuda" : "cpu", false, heavy ? 0.8f : 0.3f);
+            for (int again = 0; again < 2; again++) {
+                cr_expect_float_eq(left[again].similarity, given[again].similarity, 1e-6);
+                left[again].similarity = given[again].similarity;
+                cr_expect_eq(memcmp(&left[again], &given[again], sizeof(left[0])), 0, "device %d, heavy %d", d, heavy);
+            }
+        }
+}
+
 /* A copy down that fails after another was queued. */
 static hf_ops real;
 static int    n_reads, is_queued;

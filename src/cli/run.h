@@ -53,7 +53,7 @@ typedef struct hf_run_step {
     int         is_new;  /* nothing was followed: hf_session_step is to do both */
     hf_followed from[2]; /* else; they point to */
     int         n;       /* of them; 0: nothing is carried here */
-    hf_cells   *left, *right; /* cells, NULL where the session needs no tracking, and */
+    hf_cells   *left, *right; /* cells, NULL where the session needs none, or keeps those of the left key itself; and */
     float      *flow[2];      /* [H,W,2] to the left and right key; NULL without --flow */
 } hf_run_step;
 

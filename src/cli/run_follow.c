@@ -108,9 +108,9 @@ static int gather(follower *f, hf_run_step *step, const hf_segment *segment, hf_
     float left_weight = both ? hf_plan_left_weight(segment, frame->index) : 1;
 
     if (segment->left >= 0) {
-        if (step->left && (rc = hf_session_track(run->session, step->left, frame->rgb, err)) < 0)
+        if (f->needs_tracking && (rc = hf_session_track(run->session, step->left, frame->rgb, err)) < 0)
             return rc;
-        run->is_state_good = step->left != NULL;
+        run->is_state_good = f->needs_tracking;
         add_key(step, segment->left, step->left, left_weight, step->flow[0]);
     }
     if (segment->right >= 0) {
@@ -142,7 +142,7 @@ static int follow_step(follower *f, hf_run_step *step, hf_error *err)
     step->key = segment->key;
     step->n = 0;
     /* With nothing to blend and nobody to do it beside this thread, there is no need to have the cells here. */
-    step->is_new = segment->key < 0 && segment->left >= 0 && segment->right < 0 && step->left &&
+    step->is_new = segment->key < 0 && segment->left >= 0 && segment->right < 0 && f->needs_tracking &&
                    !hf_session_can_overlap(run->session);
     if (step->is_new)
         run->is_state_good = 1;

@@ -14,10 +14,10 @@ static int new_step(hf_run_step **out, const hf_run *run, hf_error *err)
     *out = step;
     if (!step)
         return hf_fail(err, HF_ENOMEM, "out of memory");
-    if (hf_session_needs_tracking(run->session) &&
-        ((rc = hf_session_cells_new(run->session, &step->left, err)) < 0 ||
-         (hf_plan_n_backward(&run->plan, run->start) > 0 &&
-          (rc = hf_session_cells_new(run->session, &step->right, err)) < 0)))
+    if (hf_session_can_overlap(run->session) && (rc = hf_session_cells_new(run->session, &step->left, err)) < 0)
+        return rc;
+    if (hf_session_needs_tracking(run->session) && hf_plan_n_backward(&run->plan, run->start) > 0 &&
+        (rc = hf_session_cells_new(run->session, &step->right, err)) < 0)
         return rc;
     for (int i = 0; run->options->flow && i < 2; i++)
         if (!(step->flow[i] = malloc(2 * sizeof(float) * (size_t)run->info->width * (size_t)run->info->height)))
