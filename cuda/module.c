@@ -67,6 +67,17 @@ static int describe(hf_backend *be, hf_error *err)
     return HF_OK;
 }
 
+/* Threads that wait for the GPU sleep: decoder and encoder want the processors. And FFmpeg shares a context with these flags
+ * alone, so that a decoder that is opened later needs none of its own. What somebody else has chosen stays. */
+static int let_waiting_threads_sleep(hf_error *err)
+{
+    unsigned flags = 0;
+    int rc = HF_CUDA(cudaGetDeviceFlags(&flags), err);
+    if (rc < 0 || (flags & cudaDeviceScheduleMask) != cudaDeviceScheduleAuto)
+        return rc;
+    return HF_CUDA(cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync), err);
+}
+
 static int open_device(hf_cuda *cuda, int device, hf_error *err)
 {
     int n = 0, rc;
@@ -81,7 +92,8 @@ static int open_device(hf_cuda *cuda, int device, hf_error *err)
     if (device >= n)
         return hf_fail(err, HF_EDEVICE, "cuda: there is no GPU %d, this machine has %d", device, n);
     cuda->device = device;
-    if ((rc = HF_CUDA(cudaSetDevice(device), err)) < 0 || (rc = read_properties(cuda, err)) < 0)
+    if ((rc = HF_CUDA(cudaSetDevice(device), err)) < 0 || (rc = let_waiting_threads_sleep(err)) < 0 ||
+        (rc = read_properties(cuda, err)) < 0)
         return rc;
     return HF_CUDA(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking), err);
 }

@@ -174,7 +174,8 @@ if wanted units; then
         must "units" 60 "$out/units.log" env GPU_STEP= sh -c '
             cd "$1" && bad=0
             for t in backend unet vae vit taesd clip_text aggregation tiny_net model_sd model_dino classic match_dense match_stay \
-                match_context splat fill first context context_ops session ahead correspond refine cuda_matrix; do
+                match_context splat fill first outside bend warp context context_ops session session_device ahead recorded correspond \
+                refine cuda_matrix; do
                 program=tests/test_$t
                 [ -x "$program" ] || program=tests/emulation/test_$t
                 "$program" --quiet >"$2/unit_$t.log" 2>&1 || { bad=$((bad + 1)); echo "FAILED: test_$t"; tail -n 5 "$2/unit_$t.log"; }

@@ -8,6 +8,7 @@
 #include "tests/emulation/copies.h"
 #include "tests/emulation/runtime.h"
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -345,6 +346,23 @@ cudaError_t cudaSetDevice(int device)
     if (device < 0 || device >= MOST_DEVICES || device >= read_number("HF_EMULATED_DEVICES", 1))
         return refuse(cudaErrorInvalidDevice);
     current_device = device;
+    return cudaSuccess;
+}
+
+/* Of the current device; another way of waiting than these two is not emulated. */
+static std::atomic<unsigned> device_flags[MOST_DEVICES];
+
+cudaError_t cudaGetDeviceFlags(unsigned *flags)
+{
+    *flags = device_flags[current_device];
+    return cudaSuccess;
+}
+
+cudaError_t cudaSetDeviceFlags(unsigned flags)
+{
+    if (flags != cudaDeviceScheduleAuto && flags != cudaDeviceScheduleBlockingSync)
+        return refuse(cudaErrorInvalidValue);
+    device_flags[current_device] = flags;
     return cudaSuccess;
 }
 
