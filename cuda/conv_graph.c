@@ -1,89 +1,27 @@
-/* conv_graph.c - see conv_graph.h. Types and counts of the attributes are those that cuDNN's documentation of the
- * backend descriptors gives. */
+/* conv_graph.c - see conv_graph.h. */
 #include "cuda/conv_graph.h"
 
-#include <stdio.h>
-#include <string.h>
-
-int hf_cudnn_check(cudnnStatus_t status, const char *call, const char *file, int line, hf_error *err)
-{
-    char detail[160] = "";
-    hf_status kind = HF_EDEVICE;
-    if (status == CUDNN_STATUS_SUCCESS)
-        return HF_OK;
-    if (status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED ||
-        status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED)
-        kind = HF_ENOMEM;
-    else if (CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_NOT_SUPPORTED)
-        kind = HF_EUNSUPPORTED;
-    cudnnGetLastErrorString(detail, sizeof(detail));
-    return hf_fail(err, kind, "cuda: %s at %s:%d: %.120s: %s", cudnnGetErrorString(status), file, line, call, detail);
-}
-
-int hf_cudnn_set(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type,
-                 int64_t n, const void *values, hf_error *err)
-{
-    int rc = HF_CUDNN(cudnnBackendSetAttribute(d, name, type, n, values), err);
-    if (rc < 0 && err) { /* which attribute it was only its number tells */
-        size_t end = strlen(err->text);
-        snprintf(err->text + end, sizeof(err->text) - end, " (attribute %d)", (int)name);
-    }
-    return rc;
-}
-
-int hf_cudnn_get(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type,
-                 int64_t n, void *values, hf_error *err)
-{
-    int64_t n_got = 0;
-    int rc = HF_CUDNN(cudnnBackendGetAttribute(d, name, type, n, &n_got, values), err);
-    if (rc >= 0 && n_got != n)
-        return hf_fail(err, HF_EDEVICE, "cuda: cuDNN's attribute %d has %lld values, want %lld", (int)name,
-                       (long long)n_got, (long long)n);
-    return rc;
-}
-
-static int part_new(hf_conv_graph *g, cudnnBackendDescriptor_t *out, cudnnBackendDescriptorType_t type, hf_error *err)
-{
-    int rc = HF_CUDNN(cudnnBackendCreateDescriptor(type, out), err);
-    if (rc >= 0)
-        g->parts[g->n_parts++] = *out;
-    return rc;
-}
-
-static cudnnDataType_t type_of(int32_t dtype)
-{
-    return dtype == HF_F16 ? CUDNN_DATA_HALF : dtype == HF_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
-}
-
 /* A picture, or filters, [n,h,w,c] in memory. cuDNN always names dimensions in the order n, c, h, w; the strides say
- * that channels lie side by side. uid from HF_CONV_VIRTUAL on: a tensor that is never in memory. */
-static int tensor_new(hf_conv_graph *g, cudnnBackendDescriptor_t *out, int64_t uid, int32_t dtype, int32_t align,
+ * that channels lie side by side. name from HF_CONV_VIRTUAL on: a tensor that is never in memory. */
+static int tensor_new(hf_cudnn_graph *g, cudnnBackendDescriptor_t *out, int64_t name, int32_t dtype, int32_t align,
                       const int64_t nhwc[4], hf_error *err)
 {
-    const int64_t n = nhwc[0], h = nhwc[1], w = nhwc[2], c = nhwc[3], alignment = align;
-    const int64_t dims[4] = { n, c, h, w }, strides[4] = { h * w * c, 1, w * c, c };
-    const cudnnDataType_t type = type_of(dtype);
-    const bool is_virtual = uid >= HF_CONV_VIRTUAL;
-    int rc;
-    if ((rc = part_new(g, out, CUDNN_BACKEND_TENSOR_DESCRIPTOR, err)) < 0 ||
-        (rc = hf_cudnn_set(*out, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type, err)) < 0 ||
-        (rc = hf_cudnn_set(*out, CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_TYPE_INT64, 4, dims, err)) < 0 ||
-        (rc = hf_cudnn_set(*out, CUDNN_ATTR_TENSOR_STRIDES, CUDNN_TYPE_INT64, 4, strides, err)) < 0 ||
-        (rc = hf_cudnn_set(*out, CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, 1, &uid, err)) < 0 ||
-        (rc = hf_cudnn_set(*out, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, 1, &alignment, err)) < 0 ||
-        (rc = hf_cudnn_set(*out, CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, 1, &is_virtual, err)) < 0)
-        return rc;
-    return HF_CUDNN(cudnnBackendFinalize(*out), err);
+    const int64_t n = nhwc[0], h = nhwc[1], w = nhwc[2], c = nhwc[3];
+    const hf_cudnn_array array = {
+        .name = name, .dtype = dtype, .align = align, .kind = name >= HF_CONV_VIRTUAL ? HF_CUDNN_VIRTUAL : HF_CUDNN_IN_MEMORY,
+        .dims = { n, c, h, w }, .strides = { h * w * c, 1, w * c, c },
+    };
+    return hf_cudnn_tensor(g, out, &array, err);
 }
 
-static int convolution_new(hf_conv_graph *g, cudnnBackendDescriptor_t *out, const hf_conv_shape *s, hf_error *err)
+static int convolution_new(hf_cudnn_graph *g, cudnnBackendDescriptor_t *out, const hf_conv_shape *s, hf_error *err)
 {
     const int64_t n_dims = 2, strides[2] = { s->stride, s->stride }, dilations[2] = { s->dilation, s->dilation };
     const int64_t before[2] = { s->pad_top, s->pad_left }, after[2] = { s->pad_bottom, s->pad_right };
     const cudnnDataType_t type = CUDNN_DATA_FLOAT; /* of the sums, whatever is multiplied */
     const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
     int rc;
-    if ((rc = part_new(g, out, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR, err)) < 0 ||
+    if ((rc = hf_cudnn_part(g, out, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR, err)) < 0 ||
         (rc = hf_cudnn_set(*out, CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type, err)) < 0 ||
         (rc = hf_cudnn_set(*out, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode, err)) < 0 ||
         (rc = hf_cudnn_set(*out, CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, CUDNN_TYPE_INT64, 1, &n_dims, err)) < 0 ||
@@ -95,7 +33,7 @@ static int convolution_new(hf_conv_graph *g, cudnnBackendDescriptor_t *out, cons
     return HF_CUDNN(cudnnBackendFinalize(*out), err);
 }
 
-static int convolve_new(hf_conv_graph *g, cudnnBackendDescriptor_t *out, const hf_conv_shape *s,
+static int convolve_new(hf_cudnn_graph *g, cudnnBackendDescriptor_t *out, const hf_conv_shape *s,
                         cudnnBackendDescriptor_t y, hf_error *err)
 {
     const int64_t picture[4] = { s->n, s->h, s->w, s->c };
@@ -106,7 +44,7 @@ static int convolve_new(hf_conv_graph *g, cudnnBackendDescriptor_t *out, const h
     if ((rc = tensor_new(g, &x, HF_CONV_X, s->in, s->align, picture, err)) < 0 ||
         (rc = tensor_new(g, &weight, HF_CONV_WEIGHT, s->in, s->align, filters, err)) < 0 ||
         (rc = convolution_new(g, &how, s, err)) < 0 ||
-        (rc = part_new(g, out, CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR, err)) < 0 ||
+        (rc = hf_cudnn_part(g, out, CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR, err)) < 0 ||
         (rc = hf_cudnn_set(*out, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
                            &how, err)) < 0 ||
         (rc = hf_cudnn_set(*out, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &x,
@@ -122,20 +60,20 @@ static int convolve_new(hf_conv_graph *g, cudnnBackendDescriptor_t *out, const h
 }
 
 /* y = mode(x, b), in f32; b NULL where the mode takes one input. beta: of swish, x / (1 + exp(-beta x)). */
-static int pointwise_new(hf_conv_graph *g, cudnnBackendDescriptor_t *out, cudnnPointwiseMode_t mode, double beta,
+static int pointwise_new(hf_cudnn_graph *g, cudnnBackendDescriptor_t *out, cudnnPointwiseMode_t mode, double beta,
                          cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t b, cudnnBackendDescriptor_t y,
                          hf_error *err)
 {
     const cudnnDataType_t type = CUDNN_DATA_FLOAT;
     cudnnBackendDescriptor_t how;
     int rc;
-    if ((rc = part_new(g, &how, CUDNN_BACKEND_POINTWISE_DESCRIPTOR, err)) < 0 ||
+    if ((rc = hf_cudnn_part(g, &how, CUDNN_BACKEND_POINTWISE_DESCRIPTOR, err)) < 0 ||
         (rc = hf_cudnn_set(how, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode, err)) < 0 ||
         (rc = hf_cudnn_set(how, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &type, err)) < 0 ||
         (mode == CUDNN_POINTWISE_SWISH_FWD &&
          (rc = hf_cudnn_set(how, CUDNN_ATTR_POINTWISE_SWISH_BETA, CUDNN_TYPE_DOUBLE, 1, &beta, err)) < 0) ||
         (rc = HF_CUDNN(cudnnBackendFinalize(how), err)) < 0 ||
-        (rc = part_new(g, out, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR, err)) < 0 ||
+        (rc = hf_cudnn_part(g, out, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR, err)) < 0 ||
         (rc = hf_cudnn_set(*out, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &how,
                            err)) < 0 ||
         (rc = hf_cudnn_set(*out, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &x, err)) < 0 ||
@@ -159,7 +97,7 @@ static cudnnPointwiseMode_t mode_of(int32_t activation)
 
 /* The operations of a graph while it grows: each writes where the next one reads. */
 typedef struct chain {
-    hf_conv_graph           *g;
+    hf_cudnn_graph          *g;
     const hf_conv_shape     *shape;
     cudnnBackendDescriptor_t operations[4];
     cudnnBackendDescriptor_t end; /* what the last operation writes */
@@ -211,25 +149,9 @@ static int chain_make(chain *c, hf_error *err)
     return chain_pointwise(c, mode_of(s->activation), s->activation == HF_ACT_QUICK_GELU ? 1.702 : 1, NULL, err);
 }
 
-int hf_conv_graph_make(hf_conv_graph *g, cudnnHandle_t handle, const hf_conv_shape *shape, hf_error *err)
+int hf_conv_graph_make(hf_cudnn_graph *g, cudnnHandle_t handle, const hf_conv_shape *shape, hf_error *err)
 {
     chain c = { .g = g, .shape = shape };
     int rc = chain_make(&c, err);
-    if (rc < 0 ||
-        (rc = HF_CUDNN(cudnnBackendCreateDescriptor(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, &g->graph), err)) < 0 ||
-        (rc = hf_cudnn_set(g->graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, c.n, c.operations,
-                           err)) < 0 ||
-        (handle && (rc = hf_cudnn_set(g->graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle,
-                                      err)) < 0))
-        return rc;
-    return HF_CUDNN(cudnnBackendFinalize(g->graph), err);
-}
-
-void hf_conv_graph_free(hf_conv_graph *g)
-{
-    if (g->graph)
-        cudnnBackendDestroyDescriptor(g->graph);
-    while (g->n_parts)
-        cudnnBackendDestroyDescriptor(g->parts[--g->n_parts]);
-    g->graph = NULL;
+    return rc < 0 ? rc : hf_cudnn_graph_finish(g, handle, c.operations, c.n, err);
 }

@@ -1,4 +1,4 @@
-/* conv_plan.h - one convolution of a fixed shape, as a library runs it: the only door to cuDNN.
+/* conv_plan.h - one convolution of a fixed shape, as a library runs it.
  *
  *     out = act(conv(x, weight) + residual + bias)
  *
@@ -11,6 +11,7 @@
 #ifndef HF_CUDA_CONV_PLAN_H
 #define HF_CUDA_CONV_PLAN_H
 
+#include "cuda/cudnn_library.h"
 #include "cuda/gemm.h"
 
 /* What makes two convolutions the same one for a library. Compared as bytes: there is no padding between the fields. */
@@ -30,26 +31,14 @@ typedef struct hf_conv_arrays {
     void       *workspace;                    /* hf_conv_plan_workspace bytes */
 } hf_conv_arrays;
 
-typedef struct hf_conv_library hf_conv_library;
 typedef struct hf_conv_plan hf_conv_plan;
-
-/* Everything runs on stream. HF_EDEVICE, HF_ENOMEM. Closing takes a pointer to NULL; plans are freed before. */
-int  hf_conv_open(hf_conv_library **out, cudaStream_t stream, hf_error *err);
-
-/*
- * The same for a GPU that is not there: plans can be made and described, but not run. `device` is cuDNN's JSON form of
- * a device's properties (tests/check_conv_plans.c has some). HF_EARG where cuDNN does not take it; it has to be 9.11 or
- * later.
- */
-int  hf_conv_open_described(hf_conv_library **out, const char *device, hf_error *err);
-void hf_conv_close(hf_conv_library **library);
 
 /*
  * As hf_gemm_plan_new. HF_EUNSUPPORTED where the library has no way that adds, activates and sums as the shape says:
  * the caller then asks for less, and does the rest itself. Ready-made engines take milliseconds to plan; those that are
  * compiled (activations other than ReLU) a second or more for each shape.
  */
-int  hf_conv_plan_new(hf_conv_plan **out, hf_conv_library *library, const hf_conv_shape *shape, size_t max_workspace,
+int  hf_conv_plan_new(hf_conv_plan **out, hf_cudnn_library *library, const hf_conv_shape *shape, size_t max_workspace,
                       int n_candidates, hf_error *err);
 void hf_conv_plan_free(hf_conv_plan **plan);
 

@@ -30,7 +30,7 @@ enum { MOST_BLOCKS = 32 };
 struct hf_cuda_matrix {
     hf_backend      *be; /* borrowed */
     hf_gemm_library *gemm;
-    hf_conv_library *conv;
+    hf_cudnn_library *cudnn;
     hf_cuda_plan   **plans;
     int              n_plans, room;
     int              n_tried; /* candidates that are timed; 1: none */
@@ -87,7 +87,7 @@ void hf_cuda_matrix_free(hf_cuda_matrix **matrix)
     free(m->plans);
     for (int i = 0; i < m->n_blocks; i++)
         m->be->ops.free(m->be, m->blocks[i].data);
-    hf_conv_close(&m->conv);
+    hf_cudnn_close(&m->cudnn);
     hf_gemm_close(&m->gemm);
     free(m);
     *matrix = NULL;
@@ -179,12 +179,12 @@ int hf_cuda_conv_plan(hf_backend *be, hf_cuda_plan **out, const hf_conv_shape *s
         *out = made->conv ? made : NULL;
         return HF_OK;
     }
-    if ((!m->conv && (rc = hf_conv_open(&m->conv, hf_cuda_of(be)->stream, err)) < 0) ||
+    if ((!m->cudnn && (rc = hf_cudnn_open(&m->cudnn, hf_cuda_of(be)->stream, err)) < 0) ||
         (rc = plan_new(be, &made, err)) < 0)
         return rc;
     made->is_conv = true;
     made->conv_shape = *shape;
-    rc = hf_conv_plan_new(&made->conv, m->conv, shape, HF_CUDA_CONV_WORKSPACE, m->n_tried, &found);
+    rc = hf_conv_plan_new(&made->conv, m->cudnn, shape, HF_CUDA_CONV_WORKSPACE, m->n_tried, &found);
     if ((rc = plan_keep(m, made, rc, &found, err)) >= 0 && made->conv)
         *out = made;
     return rc;

@@ -75,7 +75,7 @@ static hf_conv_shape shape_of(const row *r)
     return s;
 }
 
-static void check_row(hf_conv_library *library, const char *device, const row *r, int n_candidates)
+static void check_row(hf_cudnn_library *library, const char *device, const row *r, int n_candidates)
 {
     hf_conv_shape shape = shape_of(r);
     hf_conv_plan *plan = NULL;
@@ -101,16 +101,16 @@ int main(int argc, char **argv)
 {
     int n_candidates = argc > 1 ? atoi(argv[1]) : 1, n_skipped = 0;
     for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
-        hf_conv_library *library;
+        hf_cudnn_library *library;
         hf_error err = { 0 };
-        if (hf_conv_open_described(&library, devices[i].json, &err) < 0) {
+        if (hf_cudnn_open_described(&library, devices[i].json, &err) < 0) {
             printf("skipped %s: %s\n", devices[i].name, err.text);
             n_skipped++;
             continue;
         }
         for (size_t j = 0; j < sizeof(rows) / sizeof(rows[0]); j++)
             check_row(library, devices[i].name, &rows[j], n_candidates);
-        hf_conv_close(&library);
+        hf_cudnn_close(&library);
     }
     printf("check_conv_plans: %d passed, %d failed, %d GPUs skipped\n", n_passed, n_failed, n_skipped);
     return n_failed != 0;

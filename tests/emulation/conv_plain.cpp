@@ -12,12 +12,12 @@ extern "C" {
 
 enum { WORKSPACE = 3000 };
 
-struct hf_conv_library {
+struct hf_cudnn_library {
     cudaStream_t stream;
     int          n_plans; /* that are still there */
 };
 
-struct hf_conv_plan : hf_plain_plan<hf_conv_library, hf_conv_shape> {
+struct hf_conv_plan : hf_plain_plan<hf_cudnn_library, hf_conv_shape> {
     using hf_plain_plan::hf_plain_plan;
 };
 
@@ -50,13 +50,13 @@ static void convolution_kernel(const hf_conv_shape s, const hf_conv_arrays x, si
     }
 }
 
-extern "C" int hf_conv_open(hf_conv_library **out, cudaStream_t stream, hf_error *)
+extern "C" int hf_cudnn_open(hf_cudnn_library **out, cudaStream_t stream, hf_error *)
 {
-    *out = new hf_conv_library{ stream, 0 };
+    *out = new hf_cudnn_library{ stream, 0 };
     return HF_OK;
 }
 
-extern "C" void hf_conv_close(hf_conv_library **library)
+extern "C" void hf_cudnn_close(hf_cudnn_library **library)
 {
     hf_plain_close(library);
 }
@@ -69,7 +69,7 @@ static bool is_refused(const hf_conv_shape *s)
     return s->in == HF_F32 ? s->pad_top > s->pad_bottom : s->n_out % 2 != 0 || s->out == HF_F32;
 }
 
-extern "C" int hf_conv_plan_new(hf_conv_plan **out, hf_conv_library *library, const hf_conv_shape *s, size_t max_workspace,
+extern "C" int hf_conv_plan_new(hf_conv_plan **out, hf_cudnn_library *library, const hf_conv_shape *s, size_t max_workspace,
                                 int n_candidates, hf_error *err)
 {
     *out = nullptr;
