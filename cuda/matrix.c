@@ -5,17 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef enum plan_kind { GEMM, CONV, ATTENTION } plan_kind;
+
+typedef union plan_shape {
+    hf_gemm_shape      gemm;
+    hf_conv_shape      conv;
+    hf_attention_shape attention;
+} plan_shape;
+
+/* Of the plan's kind; the others are NULL. */
+typedef struct plan_arrays {
+    const hf_gemm_arrays      *gemm;
+    const hf_conv_arrays      *conv;
+    const hf_attention_arrays *attention;
+} plan_arrays;
+
 struct hf_cuda_plan {
-    bool          is_conv;
-    hf_gemm_shape gemm_shape;
-    hf_conv_shape conv_shape;
+    plan_kind     kind;
+    plan_shape    shape;
     hf_gemm_plan *gemm; /* of its kind; NULL where the library cannot do the shape */
     hf_conv_plan *conv;
+    hf_attention_plan *attention;
     bool          timed;
     float         milliseconds; /* of the chosen candidate, 0 where there was no choice to make */
     char          why[160];     /* why there is none */
-    hf_cuda_geglu_way geglu;
-    float         geglu_ms[2];  /* of the library's way and of our own, where they were timed */
+    hf_cuda_way   way;          /* where there are two */
+    float         way_ms[2];    /* of the library's way and of our own, where they were timed */
 };
 
 typedef struct block {
@@ -34,7 +49,7 @@ struct hf_cuda_matrix {
     hf_cuda_plan   **plans;
     int              n_plans, room;
     int              n_tried; /* candidates that are timed; 1: none */
-    hf_cuda_geglu_way geglu;  /* of every plan, OPEN: each has its own */
+    hf_cuda_way      ways[HF_CUDA_N_CHOICES]; /* of every plan, OPEN: each has its own */
     block            blocks[MOST_BLOCKS]; /* the last one is in use */
     int              n_blocks;
 };
@@ -46,16 +61,21 @@ static int tried_candidates(void)
     return n < 1 ? 1 : n > HF_CUDA_MOST_CANDIDATES ? HF_CUDA_MOST_CANDIDATES : n;
 }
 
-static hf_cuda_geglu_way geglu_way(int arch, int n_tried)
+/* What the environment wants, else a timing if there is one, else `preset`. */
+static hf_cuda_way way_of(const char *variable, int n_tried, hf_cuda_way preset)
 {
-    const char *text = getenv("HFPROP_CUDA_GEGLU");
+    const char *text = getenv(variable);
     if (text && strcmp(text, "own") == 0)
-        return HF_CUDA_GEGLU_OWN;
+        return HF_CUDA_OWN;
     if (text && strcmp(text, "library") == 0)
-        return HF_CUDA_GEGLU_LIBRARY;
-    if (n_tried > 1)
-        return HF_CUDA_GEGLU_OPEN;
-    return arch >= 80 && arch < 90 ? HF_CUDA_GEGLU_OWN : HF_CUDA_GEGLU_LIBRARY;
+        return HF_CUDA_LIBRARY;
+    return n_tried > 1 ? HF_CUDA_OPEN : preset;
+}
+
+static void choose_ways(hf_cuda_matrix *m, int arch)
+{
+    m->ways[HF_CUDA_GEGLU] = way_of("HFPROP_CUDA_GEGLU", m->n_tried, arch >= 80 && arch < 90 ? HF_CUDA_OWN : HF_CUDA_LIBRARY);
+    m->ways[HF_CUDA_ATTENTION] = way_of("HFPROP_CUDA_ATTENTION", m->n_tried, HF_CUDA_OWN);
 }
 
 int hf_cuda_matrix_get(hf_backend *be, hf_cuda_matrix **out, hf_error *err)
@@ -67,7 +87,7 @@ int hf_cuda_matrix_get(hf_backend *be, hf_cuda_matrix **out, hf_error *err)
             return hf_fail(err, HF_ENOMEM, "cuda: out of memory");
         m->be = be;
         m->n_tried = tried_candidates();
-        m->geglu = geglu_way(cuda->arch, m->n_tried);
+        choose_ways(m, cuda->arch);
         cuda->matrix = m;
     }
     *out = cuda->matrix;
@@ -82,6 +102,7 @@ void hf_cuda_matrix_free(hf_cuda_matrix **matrix)
     for (int i = 0; i < m->n_plans; i++) {
         hf_gemm_plan_free(&m->plans[i]->gemm);
         hf_conv_plan_free(&m->plans[i]->conv);
+        hf_attention_plan_free(&m->plans[i]->attention);
         free(m->plans[i]);
     }
     free(m->plans);
@@ -132,15 +153,11 @@ static int plan_keep(hf_cuda_matrix *m, hf_cuda_plan *plan, int rc, const hf_err
 
 /* The plan of a shape, also one that only knows that there is none; NULL: a new shape. A hundred plans or two, compared
  * byte by byte: some microseconds, and nothing at all once a graph is captured. */
-static hf_cuda_plan *find_plan(const hf_cuda_matrix *m, const hf_gemm_shape *gemm, const hf_conv_shape *conv)
+static hf_cuda_plan *find_plan(const hf_cuda_matrix *m, plan_kind kind, const void *shape, size_t size)
 {
-    for (int i = 0; i < m->n_plans; i++) {
-        hf_cuda_plan *p = m->plans[i];
-        if (gemm && !p->is_conv && memcmp(&p->gemm_shape, gemm, sizeof(*gemm)) == 0)
-            return p;
-        if (conv && p->is_conv && memcmp(&p->conv_shape, conv, sizeof(*conv)) == 0)
-            return p;
-    }
+    for (int i = 0; i < m->n_plans; i++)
+        if (m->plans[i]->kind == kind && memcmp(&m->plans[i]->shape, shape, size) == 0)
+            return m->plans[i];
     return NULL;
 }
 
@@ -153,17 +170,23 @@ int hf_cuda_gemm_plan(hf_backend *be, hf_cuda_plan **out, const hf_gemm_shape *s
     *out = NULL;
     if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0)
         return rc;
-    if ((made = find_plan(m, shape, NULL))) {
+    if ((made = find_plan(m, GEMM, shape, sizeof(*shape)))) {
         *out = made->gemm ? made : NULL;
         return HF_OK;
     }
     if ((!m->gemm && (rc = hf_gemm_open(&m->gemm, err)) < 0) || (rc = plan_new(be, &made, err)) < 0)
         return rc;
-    made->gemm_shape = *shape;
+    made->kind = GEMM;
+    made->shape.gemm = *shape;
     rc = hf_gemm_plan_new(&made->gemm, m->gemm, shape, HF_CUDA_GEMM_WORKSPACE, m->n_tried, &found);
     if ((rc = plan_keep(m, made, rc, &found, err)) >= 0 && made->gemm)
         *out = made;
     return rc;
+}
+
+static int open_cudnn(hf_backend *be, hf_cuda_matrix *m, hf_error *err)
+{
+    return m->cudnn ? HF_OK : hf_cudnn_open(&m->cudnn, hf_cuda_of(be)->stream, err);
 }
 
 int hf_cuda_conv_plan(hf_backend *be, hf_cuda_plan **out, const hf_conv_shape *shape, hf_error *err)
@@ -175,37 +198,68 @@ int hf_cuda_conv_plan(hf_backend *be, hf_cuda_plan **out, const hf_conv_shape *s
     *out = NULL;
     if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0)
         return rc;
-    if ((made = find_plan(m, NULL, shape))) {
+    if ((made = find_plan(m, CONV, shape, sizeof(*shape)))) {
         *out = made->conv ? made : NULL;
         return HF_OK;
     }
-    if ((!m->cudnn && (rc = hf_cudnn_open(&m->cudnn, hf_cuda_of(be)->stream, err)) < 0) ||
-        (rc = plan_new(be, &made, err)) < 0)
+    if ((rc = open_cudnn(be, m, err)) < 0 || (rc = plan_new(be, &made, err)) < 0)
         return rc;
-    made->is_conv = true;
-    made->conv_shape = *shape;
+    made->kind = CONV;
+    made->shape.conv = *shape;
     rc = hf_conv_plan_new(&made->conv, m->cudnn, shape, HF_CUDA_CONV_WORKSPACE, m->n_tried, &found);
     if ((rc = plan_keep(m, made, rc, &found, err)) >= 0 && made->conv)
         *out = made;
     return rc;
 }
 
+int hf_cuda_attention_plan(hf_backend *be, hf_cuda_plan **out, const hf_attention_shape *shape, hf_error *err)
+{
+    hf_cuda_matrix *m = NULL;
+    hf_cuda_plan *made;
+    hf_error found = { 0 };
+    int rc;
+    *out = NULL;
+    if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0)
+        return rc;
+    if ((made = find_plan(m, ATTENTION, shape, sizeof(*shape)))) {
+        *out = made->attention ? made : NULL;
+        return HF_OK;
+    }
+    if ((rc = open_cudnn(be, m, err)) < 0 || (rc = plan_new(be, &made, err)) < 0)
+        return rc;
+    made->kind = ATTENTION;
+    made->shape.attention = *shape;
+    rc = hf_attention_plan_new(&made->attention, m->cudnn, shape, HF_CUDA_GEMM_WORKSPACE, m->n_tried, &found);
+    if ((rc = plan_keep(m, made, rc, &found, err)) >= 0 && made->attention)
+        *out = made;
+    return rc;
+}
+
 static int candidates_of(const hf_cuda_plan *p)
 {
-    return p->is_conv ? hf_conv_plan_candidates(p->conv) : hf_gemm_plan_candidates(p->gemm);
+    switch (p->kind) {
+    case GEMM: return hf_gemm_plan_candidates(p->gemm);
+    case CONV: return hf_conv_plan_candidates(p->conv);
+    default: return hf_attention_plan_candidates(p->attention);
+    }
 }
 
 static void choose(const hf_cuda_plan *p, int candidate)
 {
-    if (p->is_conv)
-        hf_conv_plan_choose(p->conv, candidate);
-    else
-        hf_gemm_plan_choose(p->gemm, candidate);
+    switch (p->kind) {
+    case GEMM: hf_gemm_plan_choose(p->gemm, candidate); break;
+    case CONV: hf_conv_plan_choose(p->conv, candidate); break;
+    default: hf_attention_plan_choose(p->attention, candidate); break;
+    }
 }
 
 static size_t chosen_workspace(const hf_cuda_plan *p)
 {
-    return p->is_conv ? hf_conv_plan_workspace(p->conv) : hf_gemm_plan_workspace(p->gemm);
+    switch (p->kind) {
+    case GEMM: return hf_gemm_plan_workspace(p->gemm);
+    case CONV: return hf_conv_plan_workspace(p->conv);
+    default: return hf_attention_plan_workspace(p->attention);
+    }
 }
 
 size_t hf_cuda_plan_workspace(const hf_cuda_plan *p)
@@ -222,11 +276,13 @@ size_t hf_cuda_plan_workspace(const hf_cuda_plan *p)
     return most;
 }
 
-/* One of the two kinds of arrays. */
-static int run(hf_backend *be, hf_cuda_plan *p, const hf_gemm_arrays *g, const hf_conv_arrays *c, hf_error *err)
+static int run(hf_backend *be, hf_cuda_plan *p, const plan_arrays *arrays, hf_error *err)
 {
-    return p->is_conv ? hf_conv_plan_run(p->conv, c, err)
-                      : hf_gemm_plan_run(p->gemm, g, hf_cuda_of(be)->stream, err);
+    switch (p->kind) {
+    case GEMM: return hf_gemm_plan_run(p->gemm, arrays->gemm, hf_cuda_of(be)->stream, err);
+    case CONV: return hf_conv_plan_run(p->conv, arrays->conv, err);
+    default: return hf_attention_plan_run(p->attention, arrays->attention, err);
+    }
 }
 
 int hf_cuda_time(hf_backend *be, float *milliseconds, int (*run)(void *work, hf_error *err), void *work, hf_error *err)
@@ -253,26 +309,26 @@ end:
     return rc;
 }
 
-/* A plan and one of the two kinds of arrays, for hf_cuda_time. */
+/* A plan and its arrays, for hf_cuda_time. */
 typedef struct plan_work {
-    hf_backend           *be;
-    hf_cuda_plan         *plan;
-    const hf_gemm_arrays *gemm;
-    const hf_conv_arrays *conv;
+    hf_backend        *be;
+    hf_cuda_plan      *plan;
+    const plan_arrays *arrays;
 } plan_work;
 
 static int run_work(void *work, hf_error *err)
 {
     plan_work *w = work;
-    return run(w->be, w->plan, w->gemm, w->conv, err);
+    return run(w->be, w->plan, w->arrays, err);
 }
 
 /* Choose the fastest candidate; the library's first, unless another is clearly faster: timings of a shared GPU waver. */
-static int time_plan(hf_backend *be, hf_cuda_plan *p, const hf_gemm_arrays *g, const hf_conv_arrays *c, hf_error *err)
+static int time_plan(hf_backend *be, hf_cuda_plan *p, const plan_arrays *arrays, hf_error *err)
 {
     const float clearly = 0.97f;
-    bool reads_out = p->is_conv ? c->residual == c->out : g->c == g->out;
-    plan_work work = { be, p, g, c };
+    bool reads_out = (p->kind == CONV && arrays->conv->residual == arrays->conv->out) ||
+                     (p->kind == GEMM && arrays->gemm->c == arrays->gemm->out);
+    plan_work work = { be, p, arrays };
     int best = 0, rc = HF_OK;
     p->timed = true;
     if (hf_cuda_of(be)->is_recording || reads_out)
@@ -291,29 +347,38 @@ static int time_plan(hf_backend *be, hf_cuda_plan *p, const hf_gemm_arrays *g, c
     return rc;
 }
 
+static int timed_run(hf_backend *be, hf_cuda_plan *plan, const plan_arrays *arrays, hf_error *err)
+{
+    int rc = plan->timed ? HF_OK : time_plan(be, plan, arrays, err);
+    return rc < 0 ? rc : run(be, plan, arrays, err);
+}
+
 int hf_cuda_gemm_run(hf_backend *be, hf_cuda_plan *plan, const hf_gemm_arrays *arrays, hf_error *err)
 {
-    int rc = plan->timed ? HF_OK : time_plan(be, plan, arrays, NULL, err);
-    return rc < 0 ? rc : run(be, plan, arrays, NULL, err);
+    return timed_run(be, plan, &(plan_arrays){ .gemm = arrays }, err);
 }
 
 int hf_cuda_conv_run(hf_backend *be, hf_cuda_plan *plan, const hf_conv_arrays *arrays, hf_error *err)
 {
-    int rc = plan->timed ? HF_OK : time_plan(be, plan, NULL, arrays, err);
-    return rc < 0 ? rc : run(be, plan, NULL, arrays, err);
+    return timed_run(be, plan, &(plan_arrays){ .conv = arrays }, err);
 }
 
-hf_cuda_geglu_way hf_cuda_geglu_way_of(hf_backend *be, const hf_cuda_plan *plan)
+int hf_cuda_attention_run(hf_backend *be, hf_cuda_plan *plan, const hf_attention_arrays *arrays, hf_error *err)
+{
+    return timed_run(be, plan, &(plan_arrays){ .attention = arrays }, err);
+}
+
+hf_cuda_way hf_cuda_way_of(hf_backend *be, hf_cuda_choice choice, const hf_cuda_plan *plan)
 {
     const hf_cuda_matrix *m = hf_cuda_of(be)->matrix;
-    return plan && m->geglu == HF_CUDA_GEGLU_OPEN ? plan->geglu : m->geglu;
+    return plan && m->ways[choice] == HF_CUDA_OPEN ? plan->way : m->ways[choice];
 }
 
-void hf_cuda_geglu_choose(hf_cuda_plan *plan, float library, float own)
+void hf_cuda_choose_way(hf_cuda_plan *plan, float library, float own)
 {
-    plan->geglu = own < library ? HF_CUDA_GEGLU_OWN : HF_CUDA_GEGLU_LIBRARY;
-    plan->geglu_ms[0] = library;
-    plan->geglu_ms[1] = own;
+    plan->way = own < library ? HF_CUDA_OWN : HF_CUDA_LIBRARY;
+    plan->way_ms[0] = library;
+    plan->way_ms[1] = own;
 }
 
 /* A block of at least `bytes` becomes the one in use. */
@@ -362,17 +427,30 @@ static const char *type_name(int32_t dtype)
 
 static int shape_text(const hf_cuda_plan *p, char *text, size_t size)
 {
-    const hf_gemm_shape *g = &p->gemm_shape;
-    const hf_conv_shape *c = &p->conv_shape;
-    if (!p->is_conv)
+    const hf_gemm_shape *g = &p->shape.gemm;
+    const hf_conv_shape *c = &p->shape.conv;
+    const hf_attention_shape *a = &p->shape.attention;
+    if (p->kind == GEMM)
         return snprintf(text, size, "gemm %lldx%lldx%lld batch %lld%s%s %s->%s%s%s activation %d: ", (long long)g->m,
                         (long long)g->n, (long long)g->k, (long long)g->batch, g->transpose_a ? " at" : "",
                         g->transpose_b ? " bt" : "", type_name(g->in), type_name(g->out), g->bias ? " bias" : "",
                         g->c ? " residual" : "", g->activation);
+    if (p->kind == ATTENTION)
+        return snprintf(text, size, "attention %lld of %lld heads of %lld, %lld queries, %lld keys, %s: ", (long long)a->n,
+                        (long long)a->n_heads, (long long)a->d, (long long)a->l_q, (long long)a->l_k, type_name(a->type));
     return snprintf(text, size, "conv %lldx%lldx%lldx%lld to %lld, %lldx%lld stride %d %s->%s%s%s activation %d: ",
                     (long long)c->n, (long long)c->h, (long long)c->w, (long long)c->c, (long long)c->n_out,
                     (long long)c->kernel_h, (long long)c->kernel_w, c->stride, type_name(c->in), type_name(c->out),
                     c->bias ? " bias" : "", c->residual ? " residual" : "", c->activation);
+}
+
+static void describe(const hf_cuda_plan *p, char *text, size_t size)
+{
+    switch (p->kind) {
+    case GEMM: hf_gemm_plan_describe(p->gemm, text, size); break;
+    case CONV: hf_conv_plan_describe(p->conv, text, size); break;
+    default: hf_attention_plan_describe(p->attention, text, size); break;
+    }
 }
 
 bool hf_cuda_plan_text(hf_backend *be, int i, char *text, size_t size)
@@ -384,18 +462,15 @@ bool hf_cuda_plan_text(hf_backend *be, int i, char *text, size_t size)
     const hf_cuda_plan *p = m->plans[i];
     int end = shape_text(p, text, size);
     size_t at = end < 0 || (size_t)end > size ? size : (size_t)end;
-    if (!p->gemm && !p->conv) {
+    if (!p->gemm && !p->conv && !p->attention) {
         snprintf(text + at, size - at, "none: %s", p->why);
         return true;
     }
-    if (p->is_conv)
-        hf_conv_plan_describe(p->conv, way, sizeof(way));
-    else
-        hf_gemm_plan_describe(p->gemm, way, sizeof(way));
+    describe(p, way, sizeof(way));
     int more = snprintf(text + at, size - at, "%s, workspace %zu bytes, %.4f ms", way, chosen_workspace(p),
                         (double)p->milliseconds);
-    if (p->geglu != HF_CUDA_GEGLU_OPEN && more > 0 && (size_t)more < size - at)
-        snprintf(text + at + more, size - at - (size_t)more, ", GEGLU %.4f ms, by the own kernel %.4f ms",
-                 (double)p->geglu_ms[0], (double)p->geglu_ms[1]);
+    if (p->way != HF_CUDA_OPEN && more > 0 && (size_t)more < size - at)
+        snprintf(text + at + more, size - at - (size_t)more, ", %s %.4f ms, by the own kernel %.4f ms",
+                 p->kind == ATTENTION ? "attention" : "GEGLU", (double)p->way_ms[0], (double)p->way_ms[1]);
     return true;
 }

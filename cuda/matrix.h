@@ -1,4 +1,4 @@
-/* matrix.h - what matrix products and convolutions of the `cuda` backend share: libraries, plans, workspace.
+/* matrix.h - what matrix products, convolutions and attention of the `cuda` backend share: libraries, plans, workspace.
  *
  * A plan is made by the first call with a shape and kept until the backend closes. Which algorithm a plan takes follows
  * from the shape and the libraries' own tables alone, so a video gives the same bits every time. With
@@ -6,7 +6,8 @@
  * fastest is kept; that costs three runs of each, and for convolutions the compiling of each.
  * Where GEGLU may be done by the library with a kernel after it, or by a kernel of our own (geglu.h), the same timing
  * chooses; without it sm_80 to sm_89 take the own one, where the library's products are of the same mma instructions,
- * and other GPUs the library. HFPROP_CUDA_GEGLU=own or =library in the environment chooses before all that.
+ * and other GPUs the library. Attention that both can do is the own kernels' without a timing. HFPROP_CUDA_GEGLU and
+ * HFPROP_CUDA_ATTENTION, =own or =library in the environment, choose before all that.
  *
  * The workspace is one block of device memory, shared by all operations: they run in order. It grows by calls that make
  * a plan. A captured CUDA graph holds its address, so a block that a capture has seen is kept until the end.
@@ -16,6 +17,7 @@
 
 #include <stdbool.h>
 
+#include "cuda/attention_plan.h"
 #include "cuda/conv_plan.h"
 #include "cuda/device.h"
 #include "cuda/gemm.h"
@@ -36,6 +38,7 @@ typedef struct hf_cuda_plan hf_cuda_plan; /* a gemm's or a convolution's */
  */
 int hf_cuda_gemm_plan(hf_backend *be, hf_cuda_plan **out, const hf_gemm_shape *shape, hf_error *err);
 int hf_cuda_conv_plan(hf_backend *be, hf_cuda_plan **out, const hf_conv_shape *shape, hf_error *err);
+int hf_cuda_attention_plan(hf_backend *be, hf_cuda_plan **out, const hf_attention_shape *shape, hf_error *err);
 
 /* Bytes of workspace that the next run of a plan needs. */
 size_t hf_cuda_plan_workspace(const hf_cuda_plan *plan);
@@ -44,16 +47,18 @@ size_t hf_cuda_plan_workspace(const hf_cuda_plan *plan);
  * plans that also read out are not timed. */
 int hf_cuda_gemm_run(hf_backend *be, hf_cuda_plan *plan, const hf_gemm_arrays *arrays, hf_error *err);
 int hf_cuda_conv_run(hf_backend *be, hf_cuda_plan *plan, const hf_conv_arrays *arrays, hf_error *err);
+int hf_cuda_attention_run(hf_backend *be, hf_cuda_plan *plan, const hf_attention_arrays *arrays, hf_error *err);
 
-/* How GEGLU of a plan's product is done. HF_CUDA_GEGLU_OPEN: to be timed. */
-typedef enum hf_cuda_geglu_way { HF_CUDA_GEGLU_OPEN, HF_CUDA_GEGLU_LIBRARY, HF_CUDA_GEGLU_OWN } hf_cuda_geglu_way;
+/* What both a library and a kernel of our own can do, and by whom it is done. HF_CUDA_OPEN: to be timed. */
+typedef enum hf_cuda_choice { HF_CUDA_GEGLU, HF_CUDA_ATTENTION, HF_CUDA_N_CHOICES } hf_cuda_choice;
+typedef enum hf_cuda_way { HF_CUDA_OPEN, HF_CUDA_LIBRARY, HF_CUDA_OWN } hf_cuda_way;
 
-/* The way of a product that both can do. plan: of the bare product, NULL before it is made; then OPEN may come of a
- * shape that was timed before. */
-hf_cuda_geglu_way hf_cuda_geglu_way_of(hf_backend *be, const hf_cuda_plan *plan);
+/* The way of a call that both can do. plan: the library's, of GEGLU that of the bare product; NULL before it is made, then
+ * OPEN may come of a shape that was timed before. */
+hf_cuda_way hf_cuda_way_of(hf_backend *be, hf_cuda_choice choice, const hf_cuda_plan *plan);
 
 /* Keep the faster way; milliseconds of each. */
-void hf_cuda_geglu_choose(hf_cuda_plan *plan, float library, float own);
+void hf_cuda_choose_way(hf_cuda_plan *plan, float library, float own);
 
 /* Milliseconds of what `run` queues: the mean of three runs after one that loads its kernels. Waits. */
 int hf_cuda_time(hf_backend *be, float *milliseconds, int (*run)(void *work, hf_error *err), void *work, hf_error *err);

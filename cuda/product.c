@@ -80,7 +80,7 @@ int hf_cuda_product_plan(hf_backend *be, hf_cuda_product *p, hf_error *err)
     p->own_geglu = false;
     if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0)
         return rc;
-    if (fits_own_geglu(p) && hf_cuda_geglu_way_of(be, NULL) == HF_CUDA_GEGLU_OWN) {
+    if (fits_own_geglu(p) && hf_cuda_way_of(be, HF_CUDA_GEGLU, NULL) == HF_CUDA_OWN) {
         p->own_geglu = true;
         return HF_OK;
     }
@@ -91,7 +91,7 @@ int hf_cuda_product_plan(hf_backend *be, hf_cuda_product *p, hf_error *err)
         rc = plan_fused(be, p, err);
     if (rc < 0 || (!p->plan && (rc = plan_bare(be, p, err)) < 0))
         return rc;
-    if (fits_own_geglu(p) && hf_cuda_geglu_way_of(be, p->plan) == HF_CUDA_GEGLU_OWN) {
+    if (fits_own_geglu(p) && hf_cuda_way_of(be, HF_CUDA_GEGLU, p->plan) == HF_CUDA_OWN) {
         p->own_geglu = true;
         return HF_OK;
     }
@@ -177,7 +177,7 @@ static int time_geglu(hf_backend *be, const hf_cuda_product *p, void *workspace,
     if ((rc = hf_cuda_time(be, &library, work_library, &work, err)) < 0 ||
         (rc = hf_cuda_time(be, &own, work_own, &work, err)) < 0)
         return rc;
-    hf_cuda_geglu_choose(p->plan, library, own);
+    hf_cuda_choose_way(p->plan, library, own);
     return HF_OK;
 }
 
@@ -186,10 +186,10 @@ int hf_cuda_product_run(hf_backend *be, const hf_cuda_product *p, void *workspac
     int rc = HF_OK;
     if (p->own_geglu)
         return run_own_geglu(be, p, err);
-    if (fits_own_geglu(p) && hf_cuda_geglu_way_of(be, p->plan) == HF_CUDA_GEGLU_OPEN && !hf_cuda_of(be)->is_recording)
+    if (fits_own_geglu(p) && hf_cuda_way_of(be, HF_CUDA_GEGLU, p->plan) == HF_CUDA_OPEN && !hf_cuda_of(be)->is_recording)
         rc = time_geglu(be, p, workspace, err);
     /* Once more where it was timed: the same bits from the first call on need the same way. */
-    if (rc >= 0 && fits_own_geglu(p) && hf_cuda_geglu_way_of(be, p->plan) == HF_CUDA_GEGLU_OWN)
+    if (rc >= 0 && fits_own_geglu(p) && hf_cuda_way_of(be, HF_CUDA_GEGLU, p->plan) == HF_CUDA_OWN)
         return run_own_geglu(be, p, err);
     return rc < 0 ? rc : run_library(be, p, workspace, err);
 }

@@ -12,11 +12,6 @@ extern "C" {
 
 enum { WORKSPACE = 3000 };
 
-struct hf_cudnn_library {
-    cudaStream_t stream;
-    int          n_plans; /* that are still there */
-};
-
 struct hf_conv_plan : hf_plain_plan<hf_cudnn_library, hf_conv_shape> {
     using hf_plain_plan::hf_plain_plan;
 };

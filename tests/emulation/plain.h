@@ -1,8 +1,11 @@
-/* plain.h - what gemm_plain.cpp and conv_plain.cpp share: numbers of any type, and plans that are only a shape. */
+/* plain.h - what gemm_plain.cpp, conv_plain.cpp and attention_plain.cpp share: numbers of any type, plans that are only a
+ * shape, and cuDNN. */
 #ifndef HF_EMULATION_PLAIN_H
 #define HF_EMULATION_PLAIN_H
 
 #include "tests/emulation/emulate.h"
+
+#include <vector>
 
 extern "C" {
 #include "src/error.h"
@@ -36,6 +39,12 @@ static inline bool hf_plain_is_aligned(const void *p, int32_t bytes)
 {
     return (uintptr_t)p % (uintptr_t)bytes == 0;
 }
+
+/* In the place of cuDNN, of two kinds of plans: conv_plain.cpp opens it. */
+struct hf_cudnn_library {
+    cudaStream_t stream;
+    int          n_plans; /* that are still there */
+};
 
 /* The library counts its plans: all of them are freed before it. */
 template <typename Library> static inline void hf_plain_close(Library **library)
