@@ -166,6 +166,8 @@ if wanted parity; then
     must "check_ops" 60 "$out/check_ops.log" "$build/tests/check_ops" --backend "$device"
     must "check_networks" 90 "$out/check_networks.log" "$build/tests/check_networks" --device "$device" \
         --golden tests/golden ${rehearse:+--quick} $([ -e "$work/sd1/done" ] && [ -z "$rehearse" ] && echo --full "$work/sd1")
+    must "attention by cuDNN" 60 "$out/check_attention.log" env HFPROP_CUDA_ATTENTION=library "$build/tests/check_ops" \
+        --backend "$device" attention
 fi
 
 # Criterion programs whose tests go through every backend that opens.
@@ -221,6 +223,10 @@ if wanted bench; then
         # GEGLU by the library with a kernel after it, and by the kernel that does both: cuda/matrix.h wants to know.
         for way in library own; do
             (export HFPROP_CUDA_GEGLU=$way; ours 30 net unet "$sd" $device_options --batch 8 $size --name unet-geglu-$way-b8-512x512)
+        done
+        # Attention by cuDNN's fused engines, and by the own kernels, which the rows above have: the same question.
+        for way in library own; do
+            (export HFPROP_CUDA_ATTENTION=$way; ours 30 net unet "$sd" $device_options --batch 8 $size --name unet-attention-$way-b8-512x512)
         done
         ours 20 net vae "$sd" $device_options --batch 1 $size
         ours 20 net vae "$sd" $device_options --batch 8 $size

@@ -310,3 +310,55 @@ Test(cuda_matrix, geglu_is_the_same_by_the_library_and_by_the_own_kernel)
                   (double)own[i], (double)library[i]);
     }
 }
+
+/* Attention by one way; how many plans of the library there were afterwards, and the line of the first. */
+static int run_attention(const char *way, const char *tries, float *result, char *line, size_t line_size)
+{
+    enum { PICTURES = 2, HEADS = 3, WIDTH = 16, QUERIES = 21, KEYS = 77, CHANNELS = HEADS * WIDTH };
+    const hf_attention_params params = { .n_heads = HEADS };
+    hf_backend_close(&be);
+    if (way)
+        setenv("HFPROP_CUDA_ATTENTION", way, 1);
+    if (tries)
+        setenv("HFPROP_CUDA_TUNE", tries, 1);
+    cr_assert_eq(hf_backend_open(&be, "cuda", 1, NULL), HF_OK);
+
+    hf_tensor wide_q = ARRAY(HF_F32, 3, 0.25f, PICTURES, QUERIES, CHANNELS), wide_k = ARRAY(HF_F32, 3, 0.125f, PICTURES, KEYS, CHANNELS);
+    hf_tensor q = ARRAY(HF_F16, 3, 0, PICTURES, QUERIES, CHANNELS), k = ARRAY(HF_F16, 3, 0, PICTURES, KEYS, CHANNELS);
+    hf_tensor out = ARRAY(HF_F16, 3, 0, PICTURES, QUERIES, CHANNELS), read = ARRAY(HF_F32, 3, 0, PICTURES, QUERIES, CHANNELS);
+    cr_assert_eq(be->ops.cast(be, &q, &wide_q, NULL), HF_OK);
+    cr_assert_eq(be->ops.cast(be, &k, &wide_k, NULL), HF_OK);
+    for (int again = 0; again < 2; again++)
+        cr_assert_eq(be->ops.attention(be, &out, &q, &k, &k, &params, NULL), HF_OK);
+    cr_assert_eq(be->ops.cast(be, &read, &out, NULL), HF_OK);
+    read_all(result, &read);
+    unsetenv("HFPROP_CUDA_ATTENTION"); /* read by the first attention */
+    unsetenv("HFPROP_CUDA_TUNE");
+    int n_plans = count_plans();
+    line[0] = '\0';
+    if (n_plans)
+        be->ops.plan_text(be, 0, line, line_size);
+    hf_tensor *all[] = { &wide_q, &wide_k, &q, &k, &out, &read };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        be->ops.free(be, all[i]->data);
+    return n_plans;
+}
+
+/* Both round the weights of the softmax and the result to 11 bits. */
+Test(cuda_matrix, attention_is_the_same_by_the_library_and_by_the_own_kernel)
+{
+    enum { N = 2 * 21 * 48 };
+    static float library[N], own[N], timed[N];
+    char line[512];
+    cr_expect_eq(run_attention("own", NULL, own, line, sizeof(line)), 0, "the own kernel has no plan: %s", line);
+    int n_plans = run_attention("library", NULL, library, line, sizeof(line)); /* 0: a GPU before sm_80 */
+    cr_expect(!n_plans || strstr(line, "attention 2 of 3 heads of 16, 21 queries, 77 keys, f16: "), "%s", line);
+    bool has_library = n_plans && !strstr(line, "none: ");
+    cr_expect_eq(run_attention(NULL, "2", timed, line, sizeof(line)), n_plans);
+    cr_expect(!has_library || strstr(line, "by the own kernel"), "%s", line);
+    for (int i = 0; i < N; i++) {
+        cr_assert_float_eq(own[i], library[i], 1e-3f, "%d: %g, %g", i, (double)own[i], (double)library[i]);
+        cr_assert(timed[i] == own[i] || timed[i] == library[i], "%d: %g is neither %g nor %g", i, (double)timed[i],
+                  (double)own[i], (double)library[i]);
+    }
+}

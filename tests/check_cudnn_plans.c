@@ -1,16 +1,19 @@
-/* check_conv_plans.c - which engines cuDNN offers for the convolutions of Stable Diffusion, on GPUs that are not here.
+/* check_cudnn_plans.c - which engines cuDNN offers for convolutions and attention of the networks, on GPUs that are not here.
  *
- *     check_conv_plans [CANDIDATES]
+ *     check_cudnn_plans [CANDIDATES]
  *
  * cuDNN plans for a described device as for one that is there; nothing is run. Prints a line for every convolution and
  * GPU, and checks that those that have to be fast are ready-made engines with bias and residual fused: one that is
- * compiled costs a second or more at every start. Without the driver's library, libcuda.so.1, compiled engines are not
- * offered at all.
+ * compiled costs a second or more at every start. Attention has compiled engines alone: from sm_80 on it has to have one
+ * for every shape. Without the driver's library, libcuda.so.1, compiled engines are not offered at all: tests/driver has
+ * one to look at plans with, and without any attention is skipped.
  */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cuda/attention_plan.h"
 #include "cuda/conv_plan.h"
 
 /* cuDNN's names; the numbers are those of cudaGetDeviceProperties. */
@@ -25,10 +28,11 @@
 
 static const struct {
     const char *name, *json;
+    bool        attends;
 } devices[] = {
-    { "H100", DEVICE("NVIDIA H100 80GB HBM3", "900", "132", "52428800", "232448", "1024", "2048", "32") },
-    { "A100", DEVICE("NVIDIA A100-SXM4-80GB", "800", "108", "41943040", "166912", "1024", "2048", "32") },
-    { "T4", DEVICE("Tesla T4", "750", "40", "4194304", "65536", "0", "1024", "16") },
+    { "H100", DEVICE("NVIDIA H100 80GB HBM3", "900", "132", "52428800", "232448", "1024", "2048", "32"), true },
+    { "A100", DEVICE("NVIDIA A100-SXM4-80GB", "800", "108", "41943040", "166912", "1024", "2048", "32"), true },
+    { "T4", DEVICE("Tesla T4", "750", "40", "4194304", "65536", "0", "1024", "16"), false },
 };
 
 typedef struct row {
@@ -60,6 +64,24 @@ static const row rows[] = {
     { "bf16 + residual", false, { .n = 8, .h = 64, .w = 64, .c = 320, .n_out = 320, PADDED, .in = HF_BF16, .out = HF_BF16, .bias = 1, .residual = 1 } },
     { "f32 + residual", false, { .n = 8, .h = 64, .w = 64, .c = 320, .n_out = 320, PADDED, .in = HF_F32, .out = HF_F32, .bias = 1, .residual = 1 } },
     { "f32 19 to 37", false, { .n = 1, .h = 33, .w = 31, .c = 19, .n_out = 37, PADDED, .in = HF_F32, .out = HF_F32 } },
+};
+
+typedef struct attention_row {
+    const char        *label;
+    hf_attention_shape s;
+} attention_row;
+
+static const attention_row attention_rows[] = {
+    { "SD1.5 64x64", { .n = 8, .n_heads = 8, .d = 40, .l_q = 4096, .l_k = 4096 } },
+    { "SD1.5 64x64, text", { .n = 8, .n_heads = 8, .d = 40, .l_q = 4096, .l_k = 77 } },
+    { "SD1.5 32x32", { .n = 8, .n_heads = 8, .d = 80, .l_q = 1024, .l_k = 1024 } },
+    { "SD1.5 16x16", { .n = 8, .n_heads = 8, .d = 160, .l_q = 256, .l_k = 256 } },
+    { "SD1.5 8x8", { .n = 8, .n_heads = 8, .d = 160, .l_q = 64, .l_k = 64 } },
+    { "SD2.1 64x64", { .n = 8, .n_heads = 5, .d = 64, .l_q = 4096, .l_k = 4096 } },
+    { "SD1.5 60x107", { .n = 8, .n_heads = 8, .d = 40, .l_q = 6420, .l_k = 6420 } },
+    { "VAE", { .n = 2, .n_heads = 1, .d = 512, .l_q = 4096, .l_k = 4096 } },
+    { "ViT-S/14 at 518", { .n = 8, .n_heads = 6, .d = 64, .l_q = 1370, .l_k = 1370 } },
+    { "ViT-S/14 at 518, bf16", { .n = 8, .n_heads = 6, .d = 64, .l_q = 1370, .l_k = 1370, .type = HF_BF16 } },
 };
 
 static int n_passed, n_failed;
@@ -97,6 +119,45 @@ static void check_row(hf_cudnn_library *library, const char *device, const row *
     hf_conv_plan_free(&plan);
 }
 
+static void check_attention(hf_cudnn_library *library, const char *device, bool has_to, const attention_row *r,
+                            int n_candidates)
+{
+    hf_attention_shape shape = r->s;
+    hf_attention_plan *plan = NULL;
+    hf_error err = { 0 };
+    char text[256] = "";
+    shape.channels = shape.n_heads * shape.d;
+    shape.type = shape.type ? shape.type : (int32_t)HF_F16;
+    shape.align = HF_CUDA_ALIGN_MOST;
+    int rc = hf_attention_plan_new(&plan, library, &shape, (size_t)32 << 20, n_candidates, &err);
+    for (int i = 0; plan && i < hf_attention_plan_candidates(plan); i++) {
+        hf_attention_plan_choose(plan, i);
+        hf_attention_plan_describe(plan, text, sizeof(text));
+        printf("%-5s attention, %-35s %s, workspace %zu\n", device, r->label, text, hf_attention_plan_workspace(plan));
+    }
+    if (!plan)
+        printf("%-5s attention, %-35s none: %s\n", device, r->label, err.text);
+    bool fails = (rc < 0 && rc != HF_EUNSUPPORTED) || (has_to && !plan);
+    n_failed += fails;
+    n_passed += !fails;
+    if (fails)
+        printf("FAILED attention, %s on %s: want an engine\n", r->label, device);
+    hf_attention_plan_free(&plan);
+}
+
+/* Of one GPU; returns how many rows were skipped. */
+static int check_attentions(hf_cudnn_library *library, const char *device, bool has_to, int n_candidates)
+{
+    const int n = (int)(sizeof(attention_rows) / sizeof(attention_rows[0]));
+    void *driver = dlopen("libcuda.so.1", RTLD_LAZY);
+    for (int i = 0; driver && i < n; i++)
+        check_attention(library, device, has_to, &attention_rows[i], n_candidates);
+    if (!driver)
+        return printf("skipped attention on %s: no libcuda.so.1\n", device), n;
+    dlclose(driver);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     int n_candidates = argc > 1 ? atoi(argv[1]) : 1, n_skipped = 0;
@@ -105,13 +166,14 @@ int main(int argc, char **argv)
         hf_error err = { 0 };
         if (hf_cudnn_open_described(&library, devices[i].json, &err) < 0) {
             printf("skipped %s: %s\n", devices[i].name, err.text);
-            n_skipped++;
+            n_skipped += (int)(sizeof(rows) / sizeof(rows[0]) + sizeof(attention_rows) / sizeof(attention_rows[0]));
             continue;
         }
         for (size_t j = 0; j < sizeof(rows) / sizeof(rows[0]); j++)
             check_row(library, devices[i].name, &rows[j], n_candidates);
+        n_skipped += check_attentions(library, devices[i].name, devices[i].attends, n_candidates);
         hf_cudnn_close(&library);
     }
-    printf("check_conv_plans: %d passed, %d failed, %d GPUs skipped\n", n_passed, n_failed, n_skipped);
+    printf("check_cudnn_plans: %d passed, %d failed, %d skipped\n", n_passed, n_failed, n_skipped);
     return n_failed != 0;
 }
