@@ -38,6 +38,7 @@ static int check_params(const hf_session_params *p, hf_error *err)
         { "match mode", p->match, HF_MATCH_AUTO, HF_MATCH_GIVEN },
         { "flow way", p->flow_way, HF_FLOW_TO_KEY, HF_FLOW_FROM_KEY },
         { "refine", p->refine, -1, 1 },
+        { "matte contrast", p->matte_contrast == 0.0f ? 1.0 : (double)p->matte_contrast, 1, 64 },
         { "batch", p->batch, -HF_MAX_BATCH, HF_MAX_BATCH },
     };
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
@@ -83,6 +84,7 @@ static void fill_defaults(hf_session *s)
     p->model.match = p->match;
     p->size = p->size ? p->size : DEFAULT_SIZE;
     p->refine = p->refine ? p->refine : 1;
+    p->matte_contrast = p->matte_contrast > 0.0f ? p->matte_contrast : 1.0f;
     hf_context_params c = HF_CONTEXT_DEFAULTS;
     p->n_recent = p->n_recent ? p->n_recent : c.n_recent;
     p->k = p->k ? p->k : c.k;

@@ -1,6 +1,7 @@
 /* session_result.c - from soft labels to what a user wants: masks, mattes, areas. */
 #include "propagate/session.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Mattes follow what post-processing did to the mask: a pixel that changed hands is hard. Growing and
@@ -17,6 +18,20 @@ static void harden(hf_session *s)
         for (int o = 0; o < s->n_ids; o++)
             s->soft[o * n + i] = s->ids[i] == s->id_of[o + 1] ? 255 : 0;
     }
+}
+
+/* Where it is not sure a matte is faint, far from the object too; stretched about its middle, where masks end, it is not. */
+static void stretch(hf_session *s)
+{
+    int64_t n = (int64_t)s->params.width * s->params.height;
+    uint8_t to[256];
+
+    if (!(s->params.matte_contrast > 1.0f))
+        return;
+    for (int a = 0; a < 256; a++)
+        to[a] = (uint8_t)lrintf(fminf(fmaxf(((float)a - 127.5f) * s->params.matte_contrast + 127.5f, 0.0f), 255.0f));
+    for (int64_t i = 0; i < n; i++)
+        s->alpha[i] = to[s->alpha[i]];
 }
 
 static void post_process(hf_session *s)
@@ -55,6 +70,7 @@ void hf_session_decide(hf_session *s)
 void hf_session_fill_result(hf_session *s, hf_result *result)
 {
     bool hides_xy = s->params.no_coordinates > 1;
+    stretch(s);
     if (s->post)
         post_process(s);
     *result = (hf_result){ .ids = s->ids, .alpha = s->alpha, .soft = s->soft, .edit = s->edit,

@@ -117,7 +117,9 @@ typedef struct hf_session_params {
     float         temperature;   /* context: of the vote; first: of the splat */
     int           refine;        /* 1: refine edges against the frame, -1: do not, 0: default (on) */
     int           grow_px;       /* grow (or, negative, shrink) every object */
-    float         feather_px;    /* soften the matte's edge by a Gaussian of this sigma */
+    float         matte_contrast; /* of hf_result.alpha about its middle: with 2 its middle half becomes all of it, and what is
+                                    below a quarter nothing; 1..64, 0: 1 */
+    float         feather_px;    /* soften the matte's edge by a Gaussian of this sigma, after all else */
     int           despeckle_px;  /* drop specks of fewer pixels */
     int           fill_holes_px; /* fill enclosed holes of fewer pixels */
     int           no_coordinates; /* context: 1: hf_result.xy is NULL unless a key has an edit; saves a tenth of the work.

@@ -471,6 +471,35 @@ Test(session, post_processing_changes_masks_and_mattes)
     hf_session_close(&s);
 }
 
+Test(session, a_matte_is_stretched_about_its_middle_and_feathered_after)
+{
+    static uint8_t plain[N];
+    int n_soft = 0;
+    for (int way = 0; way < 3; way++) { /* as it is, stretched, feathered too */
+        hf_session_params p = HF_SESSION_DEFAULTS;
+        hf_error err = { 0 };
+        hf_result r;
+        hf_session *s;
+        p.width = W, p.height = H, p.n_threads = 1, p.matte_contrast = way ? 3 : 0, p.feather_px = way == 2 ? 2 : 0;
+        paint_scene_and_box();
+        must(hf_session_open(&s, &p, &err), &err);
+        follow(s, ids, NULL);
+        paint_scene(moved, 4, 2);
+        must(hf_session_step(s, &r, moved, &err), &err);
+        if (way == 0)
+            memcpy(plain, r.alpha, N);
+        for (int i = 0; way == 1 && i < N; i++) {
+            double want = (plain[i] - 127.5) * 3 + 127.5;
+            cr_assert_float_eq(r.alpha[i], want < 0 ? 0 : want > 255 ? 255 : want, 0.51, "%d: %d to %d", i, plain[i], r.alpha[i]);
+            n_soft += plain[i] > 0 && plain[i] < 85 && r.alpha[i] == 0;
+        }
+        for (int i = 0; way == 2 && i + 1 < N; i++)
+            cr_assert(i % W == W - 1 || abs(r.alpha[i] - r.alpha[i + 1]) < 64, "an edge is hard at %d", i);
+        hf_session_close(&s);
+    }
+    cr_assert(n_soft > 10, "%d pixels were faint", n_soft);
+}
+
 Test(session, bad_parameters_are_refused_by_name)
 {
     static const struct { hf_session_params p; int rc; const char *text; } cases[] = {
@@ -480,6 +509,7 @@ Test(session, bad_parameters_are_refused_by_name)
         { { .width = 9, .height = 9, .size = -5 }, HF_EARG, "size is -5, want 0..32768" },
         { { .width = 9, .height = 9, .k = 33 }, HF_EARG, "k is 33, want 0..32" },
         { { .width = 9, .height = 9, .temperature = NAN }, HF_EARG, "temperature is nan, want 0..100" },
+        { { .width = 9, .height = 9, .matte_contrast = 0.5f }, HF_EARG, "matte contrast is 0.5, want 1..64" },
         { { .width = 9, .height = 9, .grow_px = 1000 }, HF_EARG, "grow: 1000 pixels, want -512..512" },
         { { .width = 9, .height = 9, .model.name = "none" }, HF_EMODEL, "model \"none\" is not known" },
         { { .width = 9, .height = 9, .device = "gpu" }, HF_EARG, "device \"gpu\" is not known" },

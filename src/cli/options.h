@@ -121,7 +121,7 @@ typedef struct hf_options {
     double      temperature;
     int         refine; /* hf_auto_switch */
     int         grow_px, despeckle_px, fill_holes_px;
-    double      feather_px;
+    double      matte_contrast, feather_px;
 
     const char *out, *masks_dir, *mattes_dir;
     int         matte_16; /* bits of the mattes: 0: 8, 1: 16 */

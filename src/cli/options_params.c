@@ -49,6 +49,7 @@ void hf_options_session(hf_session_params *params, const hf_options *o, int widt
         .temperature = (float)o->temperature,
         .refine = refine[o->refine],
         .grow_px = o->grow_px,
+        .matte_contrast = (float)o->matte_contrast,
         .feather_px = (float)o->feather_px,
         .despeckle_px = o->despeckle_px,
         .fill_holes_px = o->fill_holes_px,

@@ -214,12 +214,17 @@ static void tell_device(hf_run *run)
         hf_report_detail(run->report, "device %s: %s", device.name, device.about);
 }
 
+/* Of the matte that becomes a cutout's alpha; see tests/bench/README.md, "Mattes". */
+#define CUTOUT_CONTRAST 2.0f
+
 static int open_session(hf_run *run, hf_error *err)
 {
     hf_options_session(&run->params, run->options, run->info->width, run->info->height);
     int64_t most = run->n_frames > 0 && run->n_frames < HF_MAX_BATCH ? run->n_frames : HF_MAX_BATCH;
     if (!run->options->batch) /* no more at a time than are followed in one go */
         run->params.batch = -(int)hf_plan_longest(&run->plan, run->start, most);
+    if (!(run->options->matte_contrast > 0) && run->outputs_plan.path[0] && run->outputs_plan.render == HF_RENDER_CUTOUT)
+        run->params.matte_contrast = CUTOUT_CONTRAST;
     run->params.no_coordinates = run->options->render == HF_RENDER_COLORMAP ? 0 : 2;
     int rc = hf_session_open(&run->session, &run->params, err);
     run->stage = hf_stage_of_opening((hf_status)rc);

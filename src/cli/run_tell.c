@@ -56,11 +56,11 @@ static json_t *session_json(const hf_run *run)
     hf_session_params p;
     hf_session_settings(run->session, &p);
     json_t *batch = p.match == HF_MATCH_GIVEN ? NULL : json_integer(p.batch > 1 ? p.batch : 1);
-    return json_pack("{s:s, s:s, s:i, s:o*, s:o, s:i, s:s, s:i, s:i, s:i, s:f, s:b}", "model",
+    return json_pack("{s:s, s:s, s:i, s:o*, s:o, s:i, s:s, s:i, s:i, s:i, s:f, s:b, s:f}", "model",
                      p.model.name ? p.model.name : "", "device", p.device ? p.device : "", "threads", p.n_threads, "batch",
                      batch, "decoder", hf_json_text(hf_video_in_decoder(run->in)), "size", p.size, "match",
                      match_name(p.match), "recent", p.n_recent, "k", p.k, "radius", p.radius_cells, "temperature",
-                     (double)p.temperature, "refine", p.refine > 0);
+                     (double)p.temperature, "refine", p.refine > 0, "matte_contrast", (double)p.matte_contrast);
 }
 
 static json_t *head_json(const hf_run *run, int argc, char **argv)
