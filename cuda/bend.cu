@@ -16,7 +16,7 @@ static __global__ void __launch_bounds__(THREADS) keep_kernel(uint8_t *__restric
 {
     int64_t i = thread_index();
     if (i < (int64_t)W * H)
-        keep[i] = (uint8_t)hf_bend_same(f.rgb + 3 * i, f.drawn_rgb, f.xy + 2 * i, f.cover[i], W);
+        keep[i] = (uint8_t)hf_bend_same(f.rgb + 3 * i, f.drawn_rgb, f.xy + 2 * i, f.cover[i], W, H);
 }
 
 /* blockIdx.y: the label of the group. */

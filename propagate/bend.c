@@ -72,7 +72,7 @@ static void bend_label(hf_bend *b, float *plane, const hf_bend_frame *f)
     hf_guide_filter(b->guide, b->bent, b->blocks, f->rgb);
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < (int64_t)W * H; i++)
-        if (!hf_bend_same(f->rgb + 3 * i, f->drawn_rgb, f->xy + 2 * i, f->cover[i], W))
+        if (!hf_bend_same(f->rgb + 3 * i, f->drawn_rgb, f->xy + 2 * i, f->cover[i], W, H))
             plane[i] = b->bent[i];
 }
 

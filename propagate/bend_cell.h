@@ -20,11 +20,13 @@ HF_BOTH float hf_bend_block(const float *plane, int x, int y, int H, int W)
     return sum / (float)n;
 }
 
-/* Coordinates of splatted pixels are whole numbers; those of filled ones never count as same. */
-HF_BOTH int hf_bend_same(const uint8_t *rgb, const uint8_t *drawn_rgb, const float *xy, float cover, int W)
+/* Coordinates of splatted pixels are whole numbers; those of filled ones never count as same, nor do places outside. */
+HF_BOTH int hf_bend_same(const uint8_t *rgb, const uint8_t *drawn_rgb, const float *xy, float cover, int W, int H)
 {
+    if (cover <= 0.0f || !(xy[0] >= 0.0f && xy[1] >= 0.0f && xy[0] < (float)W && xy[1] < (float)H))
+        return 0;
     int u = (int)xy[0], v = (int)xy[1];
-    if (cover <= 0.0f || (float)u != xy[0] || (float)v != xy[1])
+    if ((float)u != xy[0] || (float)v != xy[1])
         return 0;
     const uint8_t *drawn = drawn_rgb + 3 * ((int64_t)v * W + u);
     return rgb[0] == drawn[0] && rgb[1] == drawn[1] && rgb[2] == drawn[2];

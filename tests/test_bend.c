@@ -110,6 +110,43 @@ Test(bend, labels_on_every_backend_are_those_of_the_host)
     }
 }
 
+/* Fields of somebody else may lead out of the drawn frame: no pixel there is the same, whatever lies in memory. */
+Test(bend, places_outside_of_the_drawn_frame_are_no_pixels_of_it)
+{
+    static const float outside[][2] = { { 3, -1 }, { -1, 0 }, { 2, H }, { W, H - 1 }, { -4e9f, 2 }, { 1, 3e9f } };
+    static uint8_t guarded[3 * (N + 4 * W)];
+    static float want[L * N], got[L * N];
+    memset(guarded, 77, sizeof(guarded)); /* the frame's colour, around a drawn frame of another */
+    memset(rgb, 77, sizeof(rgb));
+    memset(drawn_rgb, 20, sizeof(drawn_rgb));
+    memcpy(guarded + 6 * W, drawn_rgb, sizeof(drawn_rgb));
+    for (int i = 0; i < N; i++) {
+        cover[i] = 1.0f;
+        memcpy(xy + 2 * i, outside[i % 6], sizeof(outside[0]));
+    }
+    for (int way = 0; way < 2; way++) { /* places between pixels, which are none, then these */
+        float *to = way ? got : want;
+        hf_bend_frame f = { rgb, guarded + 6 * W, xy, cover };
+        static float between[2 * N];
+        for (int i = 0; i < 2 * N; i++)
+            between[i] = 1.5f;
+        f.xy = way ? xy : between;
+        hf_bend *bend;
+        memcpy(to, soft, sizeof(soft));
+        must(hf_bend_new(&bend, W, H, 8, 1e-4f, &err));
+        hf_bend_run(bend, to, L, &f);
+        hf_bend_free(&bend);
+    }
+    cr_assert_eq(memcmp(got, want, sizeof(want)), 0);
+    FOR_EACH_BACKEND(name) {
+        hf_backend *be = open_backend(name);
+        bend_on(be, got);
+        for (int i = 0; i < L * N; i++)
+            cr_assert_float_eq(got[i], want[i], 1e-5f, "%s: label %d, pixel %d", name, i / N, i % N);
+        hf_backend_close(&be);
+    }
+}
+
 /* Keys that know objects and have no edit; or none does, and one has an edit. */
 static void blend_on(hf_backend *be, float *to_soft, float *to_painted, bool objects)
 {
