@@ -161,78 +161,61 @@ static hf_cuda_plan *find_plan(const hf_cuda_matrix *m, plan_kind kind, const vo
     return NULL;
 }
 
-int hf_cuda_gemm_plan(hf_backend *be, hf_cuda_plan **out, const hf_gemm_shape *shape, hf_error *err)
+static int open_library(hf_backend *be, hf_cuda_matrix *m, plan_kind kind, hf_error *err)
+{
+    if (kind == GEMM)
+        return m->gemm ? HF_OK : hf_gemm_open(&m->gemm, err);
+    return m->cudnn ? HF_OK : hf_cudnn_open(&m->cudnn, hf_cuda_of(be)->stream, err);
+}
+
+/* The library's part of a plan whose kind and shape are known. */
+static int ask_library(hf_cuda_matrix *m, hf_cuda_plan *p, hf_error *err)
+{
+    switch (p->kind) {
+    case GEMM: return hf_gemm_plan_new(&p->gemm, m->gemm, &p->shape.gemm, HF_CUDA_GEMM_WORKSPACE, m->n_tried, err);
+    case CONV: return hf_conv_plan_new(&p->conv, m->cudnn, &p->shape.conv, HF_CUDA_CONV_WORKSPACE, m->n_tried, err);
+    default: return hf_attention_plan_new(&p->attention, m->cudnn, &p->shape.attention, HF_CUDA_GEMM_WORKSPACE, m->n_tried, err);
+    }
+}
+
+static bool is_possible(const hf_cuda_plan *p) { return p->gemm || p->conv || p->attention; }
+
+/* shape: one of plan_shape, of `size` bytes. */
+static int plan_of(hf_backend *be, hf_cuda_plan **out, plan_kind kind, const void *shape, size_t size, hf_error *err)
 {
     hf_cuda_matrix *m = NULL;
-    hf_cuda_plan *made;
+    hf_cuda_plan *p;
     hf_error found = { 0 };
     int rc;
     *out = NULL;
     if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0)
         return rc;
-    if ((made = find_plan(m, GEMM, shape, sizeof(*shape)))) {
-        *out = made->gemm ? made : NULL;
-        return HF_OK;
+    if (!(p = find_plan(m, kind, shape, size))) {
+        if ((rc = open_library(be, m, kind, err)) < 0 || (rc = plan_new(be, &p, err)) < 0)
+            return rc;
+        p->kind = kind;
+        memcpy(&p->shape, shape, size);
+        rc = ask_library(m, p, &found);
+        if ((rc = plan_keep(m, p, rc, &found, err)) < 0)
+            return rc;
     }
-    if ((!m->gemm && (rc = hf_gemm_open(&m->gemm, err)) < 0) || (rc = plan_new(be, &made, err)) < 0)
-        return rc;
-    made->kind = GEMM;
-    made->shape.gemm = *shape;
-    rc = hf_gemm_plan_new(&made->gemm, m->gemm, shape, HF_CUDA_GEMM_WORKSPACE, m->n_tried, &found);
-    if ((rc = plan_keep(m, made, rc, &found, err)) >= 0 && made->gemm)
-        *out = made;
-    return rc;
+    *out = is_possible(p) ? p : NULL;
+    return HF_OK;
 }
 
-static int open_cudnn(hf_backend *be, hf_cuda_matrix *m, hf_error *err)
+int hf_cuda_gemm_plan(hf_backend *be, hf_cuda_plan **out, const hf_gemm_shape *shape, hf_error *err)
 {
-    return m->cudnn ? HF_OK : hf_cudnn_open(&m->cudnn, hf_cuda_of(be)->stream, err);
+    return plan_of(be, out, GEMM, shape, sizeof(*shape), err);
 }
 
 int hf_cuda_conv_plan(hf_backend *be, hf_cuda_plan **out, const hf_conv_shape *shape, hf_error *err)
 {
-    hf_cuda_matrix *m = NULL;
-    hf_cuda_plan *made;
-    hf_error found = { 0 };
-    int rc;
-    *out = NULL;
-    if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0)
-        return rc;
-    if ((made = find_plan(m, CONV, shape, sizeof(*shape)))) {
-        *out = made->conv ? made : NULL;
-        return HF_OK;
-    }
-    if ((rc = open_cudnn(be, m, err)) < 0 || (rc = plan_new(be, &made, err)) < 0)
-        return rc;
-    made->kind = CONV;
-    made->shape.conv = *shape;
-    rc = hf_conv_plan_new(&made->conv, m->cudnn, shape, HF_CUDA_CONV_WORKSPACE, m->n_tried, &found);
-    if ((rc = plan_keep(m, made, rc, &found, err)) >= 0 && made->conv)
-        *out = made;
-    return rc;
+    return plan_of(be, out, CONV, shape, sizeof(*shape), err);
 }
 
 int hf_cuda_attention_plan(hf_backend *be, hf_cuda_plan **out, const hf_attention_shape *shape, hf_error *err)
 {
-    hf_cuda_matrix *m = NULL;
-    hf_cuda_plan *made;
-    hf_error found = { 0 };
-    int rc;
-    *out = NULL;
-    if ((rc = hf_cuda_matrix_get(be, &m, err)) < 0)
-        return rc;
-    if ((made = find_plan(m, ATTENTION, shape, sizeof(*shape)))) {
-        *out = made->attention ? made : NULL;
-        return HF_OK;
-    }
-    if ((rc = open_cudnn(be, m, err)) < 0 || (rc = plan_new(be, &made, err)) < 0)
-        return rc;
-    made->kind = ATTENTION;
-    made->shape.attention = *shape;
-    rc = hf_attention_plan_new(&made->attention, m->cudnn, shape, HF_CUDA_GEMM_WORKSPACE, m->n_tried, &found);
-    if ((rc = plan_keep(m, made, rc, &found, err)) >= 0 && made->attention)
-        *out = made;
-    return rc;
+    return plan_of(be, out, ATTENTION, shape, sizeof(*shape), err);
 }
 
 static int candidates_of(const hf_cuda_plan *p)
@@ -462,7 +445,7 @@ bool hf_cuda_plan_text(hf_backend *be, int i, char *text, size_t size)
     const hf_cuda_plan *p = m->plans[i];
     int end = shape_text(p, text, size);
     size_t at = end < 0 || (size_t)end > size ? size : (size_t)end;
-    if (!p->gemm && !p->conv && !p->attention) {
+    if (!is_possible(p)) {
         snprintf(text + at, size - at, "none: %s", p->why);
         return true;
     }
